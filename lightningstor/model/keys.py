@@ -1,0 +1,235 @@
+"""The key space of the metadata store: one function per kind of row, and the encoding that keeps order.
+
+Keys are bytes that read well in `sqlite3` and `etcdctl`: components joined by "/". An object key may hold any
+Unicode, "/" and NUL included, so it is escaped: NUL becomes NUL FF, and where something follows it, a lone NUL
+ends it. Then the order of rows is the order of keys in UTF-8, a key that is a prefix of another comes first, and
+no two keys share a row; the space of current versions and that of non-current ones have the same order.
+Organisations, projects, bucket ids and upload ids hold neither "/" nor NUL, which their makers see to.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "BOOT",
+    "BUCKETS_BY_NAME",
+    "DATA",
+    "GC",
+    "GC_END",
+    "ROOT",
+    "bucket",
+    "bucket_by_name",
+    "buckets_of_org",
+    "chunk_id",
+    "data",
+    "data_id",
+    "end_of",
+    "escape",
+    "gc",
+    "gc_due_before",
+    "manifest",
+    "manifests_of",
+    "null_pointer",
+    "object_current",
+    "object_from_current",
+    "objects_of",
+    "part",
+    "parts_of",
+    "split_version",
+    "unescape",
+    "upload",
+    "upload_index",
+    "upload_index_of",
+    "upload_indexes_of",
+    "usage_bytes",
+    "usage_objects",
+    "version",
+    "versions_of",
+    "versions_of_key",
+]
+
+ROOT: Final = b"lightningstor/"
+DATA: Final = ROOT + b"data/"
+GC: Final = ROOT + b"gc/"
+GC_END: Final = ROOT + b"gc0"
+BOOT: Final = ROOT + b"boot"
+BUCKETS_BY_NAME: Final = ROOT + b"buckets/by-name/"
+
+_BOOT_BITS: Final = 23
+_COUNTER_BITS: Final = 40
+
+
+def end_of(prefix: bytes) -> bytes:
+    """The least key greater than every key that begins with `prefix`."""
+    trimmed = prefix.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1])
+
+
+def escape(key: str) -> bytes:
+    """An object key as a component."""
+    raw = key.encode()
+    return raw.replace(b"\0", b"\0\xff") if b"\0" in raw else raw
+
+
+def unescape(component: bytes) -> str:
+    """The object key of a component that `escape` made."""
+    return (component.replace(b"\0\xff", b"\0") if b"\0" in component else component).decode()
+
+
+# Buckets
+
+
+def bucket(org_id: str, project_id: str | None, name: str) -> bytes:
+    """The bucket's record. A project's buckets lie one level deeper, so the two kinds never meet."""
+    if project_id is None:
+        return f"lightningstor/buckets/{org_id}/{name}".encode()
+    return f"lightningstor/buckets/{org_id}/{project_id}/{name}".encode()
+
+
+def buckets_of_org(org_id: str) -> bytes:
+    """Prefix of all bucket records of an organisation, its projects' included."""
+    return f"lightningstor/buckets/{org_id}/".encode()
+
+
+def bucket_by_name(name: str) -> bytes:
+    """Which organisation and project hold a globally unique name."""
+    return BUCKETS_BY_NAME + name.encode()
+
+
+# Objects
+
+
+def objects_of(org_id: str, bucket_id: str) -> bytes:
+    """Prefix of the bucket's current versions."""
+    return f"lightningstor/objects/{org_id}/{bucket_id}/".encode()
+
+
+def object_current(org_id: str, bucket_id: str, key: str) -> bytes:
+    """The key's current version, which may be a delete marker."""
+    return objects_of(org_id, bucket_id) + escape(key)
+
+
+def object_from_current(row_key: bytes, prefix: bytes) -> str:
+    """The object key of a row under `objects_of`."""
+    return unescape(row_key[len(prefix) :])
+
+
+def versions_of(org_id: str, bucket_id: str) -> bytes:
+    """Prefix of the bucket's non-current versions."""
+    return f"lightningstor/versions/{org_id}/{bucket_id}/".encode()
+
+
+def versions_of_key(org_id: str, bucket_id: str, key: str) -> bytes:
+    """Prefix of the key's non-current versions, newest first."""
+    return versions_of(org_id, bucket_id) + escape(key) + b"\0"
+
+
+def version(org_id: str, bucket_id: str, key: str, version_id: str) -> bytes:
+    """One non-current version."""
+    return versions_of_key(org_id, bucket_id, key) + version_id.encode()
+
+
+def split_version(row_key: bytes, prefix: bytes) -> tuple[str, str]:
+    """Object key and version id of a row under `versions_of`."""
+    component, _, version_id = row_key[len(prefix) :].rpartition(b"\0")
+    return unescape(component), version_id.decode()
+
+
+def null_pointer(org_id: str, bucket_id: str, key: str) -> bytes:
+    """Which non-current version is the key's "null" one; no row where the current one is, or there is none."""
+    return f"lightningstor/nulls/{org_id}/{bucket_id}/".encode() + escape(key)
+
+
+# Bytes
+
+
+def data_id(boot: int, counter: int) -> int:
+    """A name for a body: it only grows and is never used twice, 63 bits."""
+    if boot >= 1 << _BOOT_BITS or counter >= 1 << _COUNTER_BITS:
+        raise OverflowError(f"data ids are used up: boot {boot}, counter {counter}")
+    return boot << _COUNTER_BITS | counter
+
+
+def data(data: int) -> bytes:
+    """A small body."""
+    return b"lightningstor/data/%016x" % data
+
+
+def manifests_of(data: int) -> bytes:
+    """Prefix of the segments that say where a large body lies."""
+    return b"lightningstor/manifests/%016x/" % data
+
+
+def manifest(data: int, segment: int) -> bytes:
+    """One segment: a list of chunks, or of parts."""
+    return b"lightningstor/manifests/%016x/%06d" % (data, segment)
+
+
+def chunk_id(data: int, index: int) -> str:
+    """The name of the body's chunk number `index`; its first four digits are the shard directories.
+
+    256 bodies in a row share a directory, so that making one and syncing it is shared as well.
+    """
+    return f"{data >> 8 & 0xFF:02x}{data >> 16 & 0xFF:02x}{data >> 24:010x}{data & 0xFF:02x}-{index:06x}"
+
+
+def gc(due_ms: int, name: str) -> bytes:
+    """Bytes to free, from `due_ms` on."""
+    return b"lightningstor/gc/%013d/" % due_ms + name.encode()
+
+
+def gc_due_before(now_ms: int) -> bytes:
+    """The end of the range of rows that are due at `now_ms`."""
+    return b"lightningstor/gc/%013d/" % (now_ms + 1)
+
+
+# Multipart uploads
+
+
+def upload(upload_id: str) -> bytes:
+    """The upload's record."""
+    return f"lightningstor/uploads/{upload_id}".encode()
+
+
+def parts_of(upload_id: str) -> bytes:
+    """Prefix of the upload's parts."""
+    return f"lightningstor/uploads/{upload_id}/parts/".encode()
+
+
+def part(upload_id: str, number: int) -> bytes:
+    """One part."""
+    return f"lightningstor/uploads/{upload_id}/parts/{number:05d}".encode()
+
+
+def upload_indexes_of(bucket_id: str) -> bytes:
+    """Prefix of the bucket's open uploads."""
+    return f"lightningstor/uploads/by-bucket/{bucket_id}/".encode()
+
+
+def upload_index_of(bucket_id: str, key: str) -> bytes:
+    """Prefix of the key's open uploads, oldest first."""
+    return upload_indexes_of(bucket_id) + escape(key) + b"\0"
+
+
+def upload_index(bucket_id: str, key: str, upload_id: str) -> bytes:
+    """An open upload in the order in which ListMultipartUploads gives them."""
+    return upload_index_of(bucket_id, key) + upload_id.encode()
+
+
+# Usage
+
+
+def _usage(org_id: str, project_id: str | None, bucket_id: str) -> str:
+    scope = org_id if project_id is None else f"{org_id}/{project_id}"
+    return f"lightningstor/usage/{scope}/{bucket_id}"
+
+
+def usage_objects(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
+    """Counter: the bucket's versions that are not delete markers."""
+    return f"{_usage(org_id, project_id, bucket_id)}/objects".encode()
+
+
+def usage_bytes(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
+    """Counter: bytes of all versions and of the parts of open uploads."""
+    return f"{_usage(org_id, project_id, bucket_id)}/bytes".encode()

@@ -1,0 +1,250 @@
+"""The records that the metadata store holds (SPEC.md §3, DESIGN.md §4).
+
+Stored as JSON by `model.codec`; frozen. They are msgspec structs and not attrs classes, since those keep the order of
+their fields, leave defaults out and decode in less than half the time (a LIST decodes 1,000). Every stored record
+begins with `v`, its format number, which has no default. To change one: `msgspec.structs.replace`. Times are milliseconds since the Unix epoch, sizes bytes. `version_id` is always the internal, time-ordered id; S3 shows
+"null" where `is_null` is set.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from lightningstor.chunks.api import ChunkRef
+
+__all__ = [
+    "DISABLED",
+    "ENABLED",
+    "SUSPENDED",
+    "BodyRef",
+    "Bucket",
+    "BucketName",
+    "BucketQuota",
+    "CompletedUpload",
+    "GcEntry",
+    "Manifest",
+    "MultipartUpload",
+    "ObjectChecksum",
+    "ObjectVersion",
+    "Owner",
+    "PartEntry",
+    "PartList",
+    "UploadPart",
+    "VersionSummary",
+]
+
+DISABLED: Final = "Disabled"
+ENABLED: Final = "Enabled"
+SUSPENDED: Final = "Suspended"
+
+
+class Owner(Struct, frozen=True, omit_defaults=True):
+    """Who made something: the principal, and what S3 shows of it."""
+
+    principal_id: str
+    canonical_id: str
+    display_name: str
+
+
+class BucketQuota(Struct, frozen=True, omit_defaults=True):
+    """Limits of one bucket; None: no limit."""
+
+    max_size_bytes: int | None = None
+    max_objects: int | None = None
+
+
+class Bucket(Struct, frozen=True, omit_defaults=True):
+    """A bucket. `deleting_boot` is set while DeleteBucket looks whether it is empty; void in a later boot."""
+
+    v: int
+    bucket_id: str
+    name: str
+    org_id: str
+    project_id: str | None
+    versioning: str
+    created_at: int
+    updated_at: int
+    created_by: Owner
+    region: str
+    storage_class: str = "STANDARD"
+    quota: BucketQuota | None = None
+    metadata: dict[str, str] | None = None
+    tags: dict[str, str] | None = None
+    deleting_boot: int | None = None
+
+
+class BucketName(Struct, frozen=True, omit_defaults=True):
+    """Who holds a globally unique bucket name."""
+
+    v: int
+    org_id: str
+    project_id: str | None
+
+
+class ObjectChecksum(Struct, frozen=True, omit_defaults=True):
+    """A checksum as S3 shows it: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`, `SHA256`…; base64, with `-N` if COMPOSITE."""
+
+    algorithm: str
+    value: str
+    kind: str = "FULL_OBJECT"
+
+
+class BodyRef(Struct, frozen=True, omit_defaults=True):
+    """Where an object's or a part's bytes lie.
+
+    Args:
+        data_id: their name, 16 hex digits.
+        layout: "inline": one row under `data/`; "chunks": the manifest lists chunks; "parts": it lists parts.
+        crc: for "inline", CRC32C over the data id and the bytes, 8 hex digits.
+        starts: offset of the first byte of each manifest segment.
+    """
+
+    data_id: str
+    layout: str
+    crc: str | None = None
+    starts: tuple[int, ...] = ()
+
+
+class ObjectVersion(Struct, frozen=True, omit_defaults=True):
+    """One version of an object, or a delete marker (which has no body, and size 0).
+
+    Args:
+        etag: hex MD5, or `md5-of-md5s-N`; without quotes.
+        headers: the standard headers kept with it, lowercase names: content-encoding, cache-control…
+        parts_count: N of a multipart object; None otherwise.
+    """
+
+    v: int
+    version_id: str
+    is_null: bool
+    size: int
+    etag: str
+    created_at: int
+    owner: Owner
+    storage_class: str = "STANDARD"
+    delete_marker: bool = False
+    content_type: str | None = None
+    headers: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+    tags: dict[str, str] | None = None
+    checksum: ObjectChecksum | None = None
+    body: BodyRef | None = None
+    parts_count: int | None = None
+
+    @property
+    def shown_id(self) -> str:
+        """The version id that S3 shows."""
+        return "null" if self.is_null else self.version_id
+
+
+class VersionSummary(Struct, frozen=True, omit_defaults=True):
+    """What a listing needs of an `ObjectVersion`: decoded from the same row, the rest skipped."""
+
+    v: int
+    version_id: str
+    is_null: bool
+    size: int
+    etag: str
+    created_at: int
+    owner: Owner
+    storage_class: str = "STANDARD"
+    delete_marker: bool = False
+    checksum: ObjectChecksum | None = None
+
+    @property
+    def shown_id(self) -> str:
+        """The version id that S3 shows."""
+        return "null" if self.is_null else self.version_id
+
+
+class Manifest(Struct, frozen=True, omit_defaults=True):
+    """One segment of a large body: its chunks in order, offsets counted from the body's first byte."""
+
+    v: int
+    chunks: tuple[ChunkRef, ...]
+
+
+class PartEntry(Struct, frozen=True, omit_defaults=True):
+    """One part of a completed multipart object, in its part list."""
+
+    number: int
+    offset: int
+    size: int
+    etag: str
+    body: BodyRef | None
+    checksum: ObjectChecksum | None = None
+
+
+class PartList(Struct, frozen=True, omit_defaults=True):
+    """One segment of a multipart object's list of parts."""
+
+    v: int
+    parts: tuple[PartEntry, ...]
+
+
+class UploadPart(Struct, frozen=True, omit_defaults=True):
+    """One uploaded part of an upload that is not completed (SPEC.md §3.4)."""
+
+    v: int
+    number: int
+    etag: str
+    size: int
+    uploaded_at: int
+    body: BodyRef | None
+    checksum: ObjectChecksum | None = None
+
+
+class CompletedUpload(Struct, frozen=True, omit_defaults=True):
+    """What CompleteMultipartUpload answered, kept a day so that a retried one gets the same."""
+
+    version_id: str
+    is_null: bool
+    etag: str
+    size: int
+    checksum: ObjectChecksum | None
+
+
+class MultipartUpload(Struct, frozen=True, omit_defaults=True):
+    """A multipart upload. `status`: InProgress, Completing (void in a boot after `completing_boot`), Completed, Aborted."""
+
+    v: int
+    upload_id: str
+    bucket_id: str
+    bucket: str
+    key: str
+    org_id: str
+    project_id: str | None
+    initiated_at: int
+    initiated_by: Owner
+    storage_class: str = "STANDARD"
+    content_type: str | None = None
+    headers: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+    tags: dict[str, str] | None = None
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+    status: str = "InProgress"
+    completing_boot: int | None = None
+    finished_at: int | None = None
+    result: CompletedUpload | None = None
+
+
+class GcEntry(Struct, frozen=True, omit_defaults=True):
+    """Something to free. `kind` "data": the body; "upload": the parts of an ended upload; "bucket": its open uploads.
+
+    Args:
+        composed: for an upload that was completed, the body whose part list names the parts to keep.
+        refund: whether the parts' bytes still count in the bucket's usage.
+    """
+
+    v: int
+    kind: str
+    body: BodyRef | None = None
+    upload_id: str | None = None
+    composed: BodyRef | None = None
+    refund: bool = False
+    org_id: str | None = None
+    project_id: str | None = None
+    bucket_id: str | None = None

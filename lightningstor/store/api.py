@@ -1,0 +1,262 @@
+"""What callers of the store hand over and get back: drafts, conditions, bodies, pages.
+
+The operations themselves are methods of `lightningstor.store.store.Store`. Nothing here knows of S3, HTTP or gRPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from lightningstor.chunks.api import Buffer
+from lightningstor.errors import StoreError
+from lightningstor.model.records import (
+    Bucket,
+    MultipartUpload,
+    ObjectChecksum,
+    ObjectVersion,
+    Owner,
+    UploadPart,
+    VersionSummary,
+)
+
+__all__ = [
+    "BodySource",
+    "CompletePart",
+    "Deleted",
+    "ExpectedDigest",
+    "Listing",
+    "ObjectDraft",
+    "Page",
+    "PartSlice",
+    "ReadPlan",
+    "StoreLimits",
+    "UploadDraft",
+    "UploadSummary",
+    "VersionEntry",
+    "WriteConditions",
+    "Written",
+]
+
+T = TypeVar("T")
+
+
+@frozen
+class StoreLimits:
+    """Every limit of the store; sizes in bytes, times in milliseconds unless the name says otherwise."""
+
+    max_object_size_bytes: int = 5 << 40
+    max_put_size_bytes: int = 5 << 30
+    min_part_size_bytes: int = 5 << 20
+    max_part_size_bytes: int = 5 << 30
+    max_parts: int = 10_000
+    max_key_bytes: int = 1024
+    max_metadata_bytes: int = 2048
+    max_object_tags: int = 10
+    max_bucket_tags: int = 50
+    max_keys_per_list: int = 1000
+    max_inline_bytes: int = 64 << 10
+    max_buckets: int = 10_000
+    upload_timeout_ms: int = 168 * 3_600_000
+    completed_upload_kept_ms: int = 24 * 3_600_000
+    gc_grace_ms: int = 60_000
+    commit_deadline_ms: int = 10_000
+
+
+@frozen
+class ExpectedDigest:
+    """What the received bytes must hash to before they may be published.
+
+    Args:
+        algorithm: "md5", "sha1", "sha256", "sha512", "crc32", "crc32c" or "crc64nvme".
+        digest: the raw digest (a CRC big-endian).
+        mismatch: makes the error to raise out of the digest that was computed.
+    """
+
+    algorithm: str
+    digest: bytes
+    mismatch: Callable[[bytes], StoreError]
+
+
+class BodySource(Protocol):
+    """Content on its way in."""
+
+    @property
+    def size(self) -> int | None:
+        """The announced length of the content in bytes, if one was announced."""
+        ...
+
+    @property
+    def algorithms(self) -> Sequence[str]:
+        """The digests that `expected` will speak of (known before the first byte)."""
+        ...
+
+    async def receive(self) -> Buffer:
+        """The next piece, of any size; empty at the end. A view is good until the next call.
+
+        Raises:
+            StoreError: the content is broken (length, framing, a chunk's signature) or its sender has gone.
+        """
+        ...
+
+    def expected(self) -> Sequence[ExpectedDigest]:
+        """After the end: what the content must hash to."""
+        ...
+
+
+@frozen
+class ObjectDraft:
+    """Everything of a new object but its bytes. `checksum_algorithm`: an S3 name to compute and keep; None: CRC64NVME."""
+
+    owner: Owner
+    content_type: str | None = None
+    headers: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+    tags: dict[str, str] | None = None
+    storage_class: str = "STANDARD"
+    checksum_algorithm: str | None = None
+
+
+@frozen
+class UploadDraft:
+    """Everything of a new multipart upload. `checksum_type`: "COMPOSITE", "FULL_OBJECT" or None (the algorithm's default)."""
+
+    object: ObjectDraft
+    checksum_type: str | None = None
+
+
+@frozen
+class WriteConditions:
+    """What the key's current version must be when the write is published.
+
+    Args:
+        if_match: an ETag without quotes, or "*" (any object); a missing object is NoSuchKey.
+        if_none_match: True: there must be no object (If-None-Match: *).
+    """
+
+    if_match: str | None = None
+    if_none_match: bool = False
+
+
+@frozen
+class Written:
+    """A published object version, and whether its bucket keeps versions (so that S3 shows the version id)."""
+
+    bucket: Bucket
+    version: ObjectVersion
+
+
+@frozen
+class Deleted:
+    """What a delete did.
+
+    Args:
+        version_id: of the version removed, or of the delete marker made; as S3 shows it; None without versioning.
+        delete_marker: a marker was made, or the version removed was one.
+    """
+
+    version_id: str | None = None
+    delete_marker: bool = False
+
+
+@frozen
+class ReadPlan:
+    """Which bytes to read: `length` from `offset`."""
+
+    offset: int
+    length: int
+
+
+@frozen
+class PartSlice:
+    """Where part `number` of a multipart object lies in it; `count` parts in all (1 for an object that is not multipart)."""
+
+    number: int
+    offset: int
+    length: int
+    count: int
+    checksum: ObjectChecksum | None = None
+
+
+@frozen
+class Page(Generic[T]):
+    """Some items in order, and whether more follow. Continue after the last one's name."""
+
+    items: Sequence[T]
+    truncated: bool
+
+
+@frozen
+class Listing:
+    """A page of current objects and common prefixes, each ascending; together at most the limit.
+
+    Args:
+        objects: (key, version) pairs.
+        prefixes: common prefixes.
+        next_after: where to go on: pass it as `after`. A key, or a common prefix (then all keys under it are passed over).
+    """
+
+    objects: Sequence[tuple[str, VersionSummary]]
+    prefixes: Sequence[str]
+    truncated: bool
+    next_after: str | None
+
+
+@frozen
+class VersionEntry:
+    """One version in ListObjectVersions."""
+
+    key: str
+    version: VersionSummary
+    is_latest: bool
+
+
+@frozen
+class VersionListing:
+    """A page of versions (keys ascending, newest first) and common prefixes."""
+
+    versions: Sequence[VersionEntry]
+    prefixes: Sequence[str]
+    truncated: bool
+    next_key: str | None
+    next_version_id: str | None
+
+
+@frozen
+class UploadSummary:
+    """An open upload in ListMultipartUploads."""
+
+    key: str
+    upload: MultipartUpload
+
+
+@frozen
+class UploadListing:
+    """A page of open uploads (keys ascending, oldest first) and common prefixes."""
+
+    uploads: Sequence[UploadSummary]
+    prefixes: Sequence[str]
+    truncated: bool
+    next_key: str | None
+    next_upload_id: str | None
+
+
+@frozen
+class PartListing:
+    """A page of the parts of an open upload."""
+
+    upload: MultipartUpload
+    parts: Sequence[UploadPart]
+    truncated: bool
+    next_number: int | None
+
+
+@frozen
+class CompletePart:
+    """A part as CompleteMultipartUpload names it; ETag without quotes; checksums by S3 algorithm name."""
+
+    number: int
+    etag: str
+    checksums: dict[str, str] = field(factory=dict)
