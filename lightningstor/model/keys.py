@@ -18,10 +18,14 @@ __all__ = [
     "GC",
     "GC_END",
     "ROOT",
+    "access_key_of",
     "bucket",
     "bucket_by_name",
     "buckets_of_org",
     "chunk_id",
+    "credential",
+    "credential_of_principal",
+    "credential_ranges",
     "data",
     "data_id",
     "end_of",
@@ -233,3 +237,32 @@ def usage_objects(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
 def usage_bytes(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
     """Counter: bytes of all versions and of the parts of open uploads."""
     return f"{_usage(org_id, project_id, bucket_id)}/bytes".encode()
+
+
+# Credentials
+
+_CREDENTIALS: Final = ROOT + b"credentials/"
+_CREDENTIALS_BY_PRINCIPAL: Final = _CREDENTIALS + b"by-principal/"
+
+
+def credential(access_key_id: str) -> bytes:
+    """An access key's record. Access keys hold no "/"."""
+    return _CREDENTIALS + access_key_id.encode()
+
+
+def access_key_of(row_key: bytes) -> str:
+    """The access key of a row that `credential` names."""
+    return row_key[len(_CREDENTIALS) :].decode()
+
+
+def credential_of_principal(principal_id: str, access_key_id: str) -> bytes:
+    """Index: an access key of a principal."""
+    return _CREDENTIALS_BY_PRINCIPAL + f"{principal_id}/{access_key_id}".encode()
+
+
+def credential_ranges() -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Where all credentials lie, as (start, end): before and behind their index by principal."""
+    return (
+        (_CREDENTIALS, _CREDENTIALS_BY_PRINCIPAL),
+        (end_of(_CREDENTIALS_BY_PRINCIPAL), end_of(_CREDENTIALS)),
+    )
