@@ -1,0 +1,1 @@
+"""What the daemon tells about itself: logs and metrics. Knows nothing of the rest of the package."""
