@@ -1,0 +1,232 @@
+"""Buckets: create, list, configure, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+from attrs import define
+from msgspec.structs import replace
+
+from lightningstor.errors import (
+    BucketAlreadyExists,
+    BucketAlreadyOwnedByYou,
+    BucketNotEmpty,
+    InvalidBucketState,
+    NoSuchBucket,
+    QuotaExceeded,
+)
+from lightningstor.kv.api import ABSENT, Applied, Check, KvReads, Put, Txn
+from lightningstor.model import keys
+from lightningstor.model.codec import BUCKET, BUCKET_NAME, RECORD_FORMAT, encode
+from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, Bucket, BucketName, GcEntry, Owner
+from lightningstor.store.api import Page
+from lightningstor.store.catalog import BucketCatalog, Located
+from lightningstor.store.context import StoreContext, commit
+from lightningstor.store.publish import Attempts, is_deleting
+from lightningstor.store.tags import check_bucket_tags
+from lightningstor.store.usage import usage_keys
+
+__all__ = ["Buckets"]
+
+
+@define
+class Buckets:
+    """The bucket operations of one store."""
+
+    ctx: StoreContext
+    catalog: BucketCatalog
+
+    async def create(
+        self,
+        name: str,
+        owner: Owner,
+        *,
+        org_id: str,
+        project_id: str | None,
+        region: str,
+        versioning: str = DISABLED,
+        tags: dict[str, str] | None = None,
+    ) -> Bucket:
+        """Make a bucket. Its name is unique in the store.
+
+        Raises:
+            BucketAlreadyOwnedByYou: the name is held in the same organisation and project.
+            BucketAlreadyExists: somebody else holds it.
+            QuotaExceeded: the organisation has as many buckets as it may.
+        """
+        ctx = self.ctx
+        if tags:
+            check_bucket_tags(tags, ctx.limits)
+        now = ctx.world.clock.now_ms()
+        bucket = Bucket(
+            v=RECORD_FORMAT,
+            bucket_id=ctx.ids.upload_id(),
+            name=name,
+            org_id=org_id,
+            project_id=project_id,
+            versioning=versioning,
+            created_at=now,
+            updated_at=now,
+            created_by=owner,
+            region=region,
+            tags=tags or None,
+        )
+        await self._check_bucket_count(org_id)
+        name_key = keys.bucket_by_name(name)
+        row_key = keys.bucket(org_id, project_id, name)
+        outcome = await commit(
+            ctx.kv,
+            Txn(
+                checks=[Check(name_key, ABSENT), Check(row_key, ABSENT)],
+                puts=[
+                    Put(name_key, encode(BucketName(RECORD_FORMAT, org_id, project_id))),
+                    Put(row_key, encode(bucket)),
+                ],
+            ),
+        )
+        if isinstance(outcome, Applied):
+            return bucket
+        row = await ctx.kv.get(name_key)
+        holder = None if row is None else BUCKET_NAME.decode(row.value, row.key)
+        if holder is not None and (holder.org_id, holder.project_id) == (org_id, project_id):
+            raise BucketAlreadyOwnedByYou(name)
+        raise BucketAlreadyExists(name)
+
+    async def _check_bucket_count(self, org_id: str) -> None:
+        limit = self.ctx.limits.max_buckets
+        prefix = keys.buckets_of_org(org_id)
+        if len(await self.ctx.kv.scan(prefix, keys.end_of(prefix), limit)) >= limit:
+            raise QuotaExceeded(f"buckets in organisation {org_id}", limit)
+
+    async def get(self, name: str) -> Bucket:
+        """The bucket.
+
+        Raises:
+            NoSuchBucket
+        """
+        return (await self.catalog.locate(name)).bucket
+
+    async def list(
+        self, org_id: str, project_id: str | None, *, prefix: str = "", after: str = "", limit: int
+    ) -> Page[Bucket]:
+        """The buckets that a caller of that scope sees, by name: the organisation's and the project's own.
+
+        Args:
+            project_id: None: the buckets of all projects too.
+            after: only names greater than this one.
+        """
+        start = keys.buckets_of_org(org_id)
+        found: list[Bucket] = []
+        async with self.ctx.kv.snapshot() as snapshot:
+            first = start
+            while rows := await snapshot.scan(first, keys.end_of(start), 1000):
+                found += [BUCKET.decode(row.value, row.key) for row in rows]
+                first = rows[-1].key + b"\0"
+        seen = sorted(
+            (
+                bucket
+                for bucket in found
+                if bucket.name > after
+                and bucket.name.startswith(prefix)
+                and (project_id is None or bucket.project_id in (None, project_id))
+            ),
+            key=lambda bucket: bucket.name,
+        )
+        return Page(seen[:limit], len(seen) > limit)
+
+    async def set_versioning(self, name: str, status: str) -> Bucket:
+        """Enable or suspend versioning.
+
+        Raises:
+            InvalidBucketState: versioning cannot be taken back to disabled.
+        """
+
+        def change(bucket: Bucket) -> Bucket:
+            if status not in (ENABLED, SUSPENDED):
+                raise InvalidBucketState(name, f"versioning can be {ENABLED} or {SUSPENDED}, not {status!r}")
+            return replace(bucket, versioning=status)
+
+        return await self._update(name, change)
+
+    async def set_tags(self, name: str, tags: dict[str, str] | None) -> Bucket:
+        """Replace the bucket's tags; None removes them."""
+        if tags:
+            check_bucket_tags(tags, self.ctx.limits)
+        return await self._update(name, lambda bucket: replace(bucket, tags=tags or None))
+
+    async def _update(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
+        ctx = self.ctx
+        attempts = Attempts(ctx, name)
+        while True:
+            located = await self.catalog.locate(name)
+            if not is_deleting(ctx, located.bucket):
+                new = replace(change(located.bucket), updated_at=ctx.world.clock.now_ms())
+                check = Check(located.row.key, located.row.revision)
+                outcome = await commit(ctx.kv, Txn([check], [Put(located.row.key, encode(new))]))
+                if isinstance(outcome, Applied):
+                    return new
+            await attempts.pause()
+
+    async def delete(self, name: str) -> None:
+        """Delete an empty bucket. Open uploads do not keep it; they are queued for abort.
+
+        The bucket is marked first, so that no write can slip in while we look whether it is empty: a writer's
+        commit checks the bucket's row, meets the mark, and waits for what becomes of it.
+
+        Raises:
+            NoSuchBucket, BucketNotEmpty
+        """
+        ctx = self.ctx
+        attempts = Attempts(ctx, name)
+        while True:
+            located = await self.catalog.locate(name)
+            if not is_deleting(ctx, located.bucket):
+                marked = replace(located.bucket, deleting_boot=ctx.boot)
+                # From the mark to the end nothing may stop us: a mark that stayed would hold up every writer.
+                with trio.CancelScope(shield=True):
+                    outcome = await commit(
+                        ctx.kv,
+                        Txn(
+                            [Check(located.row.key, located.row.revision)],
+                            [Put(located.row.key, encode(marked))],
+                        ),
+                    )
+                    if isinstance(outcome, Applied):
+                        await self._finish_delete(located, outcome.revision)
+                        return
+            await attempts.pause()
+
+    async def _finish_delete(self, located: Located, marked_revision: int) -> None:
+        ctx, bucket = self.ctx, located.bucket
+        check = Check(located.row.key, marked_revision)
+        if not await _is_empty(ctx.kv, bucket):
+            await commit(ctx.kv, Txn([check], [Put(located.row.key, encode(replace(bucket, deleting_boot=None)))]))
+            raise BucketNotEmpty(bucket.name)
+        entry = GcEntry(
+            RECORD_FORMAT,
+            "bucket",
+            org_id=bucket.org_id,
+            project_id=bucket.project_id,
+            bucket_id=bucket.bucket_id,
+        )
+        outcome = await commit(
+            ctx.kv,
+            Txn(
+                checks=[check, Check(located.name_row.key, located.name_row.revision)],
+                puts=[Put(keys.gc(ctx.world.clock.now_ms(), f"bucket-{bucket.bucket_id}"), encode(entry))],
+                deletes=[located.row.key, located.name_row.key, *usage_keys(bucket)],
+            ),
+        )
+        if not isinstance(outcome, Applied):
+            raise NoSuchBucket(bucket.name)
+
+
+async def _is_empty(kv: KvReads, bucket: Bucket) -> bool:
+    for prefix in (
+        keys.objects_of(bucket.org_id, bucket.bucket_id),
+        keys.versions_of(bucket.org_id, bucket.bucket_id),
+    ):
+        if await kv.scan(prefix, keys.end_of(prefix), 1):
+            return False
+    return True
