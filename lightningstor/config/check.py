@@ -1,0 +1,105 @@
+"""Rules between options, and what this version does not have."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from lightningstor.config.load import DEFAULT, Loaded
+from lightningstor.config.problems import ConfigError
+from lightningstor.config.sections import Config
+
+__all__ = ["DEV_ACCESS_KEY", "DEV_SECRET_KEY", "check", "problems_of"]
+
+DEV_ACCESS_KEY = "lightningstor"
+DEV_SECRET_KEY = "lightningstor-secret"
+
+
+def check(loaded: Loaded) -> None:
+    """See that a daemon can start with this configuration.
+
+    Raises:
+        ConfigError: all that stands against it.
+    """
+    problems = list(problems_of(loaded))
+    if problems:
+        raise ConfigError(problems)
+
+
+def problems_of(loaded: Loaded) -> Iterator[str]:
+    """Every reason why a daemon cannot start with this configuration, each with where the option was set."""
+    config = loaded.config
+    for dotted, reason in (*_not_here(config), *_contradictions(config), *_dev(config), *_entries(config)):
+        origin = loaded.origins.get(dotted, str(loaded.file) if loaded.file else DEFAULT)
+        yield f"{dotted} ({origin}): {reason}"
+
+
+def _not_here(config: Config) -> Iterator[tuple[str, str]]:
+    """What the specification names and this version does not have: refused, never ignored."""
+    if config.metadata.backend == "chainfire":
+        yield "metadata.backend", 'this version has no "chainfire" yet; use "sqlite" or "memory"'
+    if config.metadata.chainfire_endpoints:
+        yield "metadata.chainfire_endpoints", "this version has no Chainfire yet; leave it out"
+    if config.storage.backend == "distributed":
+        yield "storage.backend", 'this version has no "distributed" yet; use "local" or "memory"'
+    if config.storage.distributed.nodes:
+        yield "storage.distributed.nodes", "this version has no storage nodes yet; leave it out"
+    if config.iam.endpoint is not None:
+        yield "iam.endpoint", "this version does not ask Aegis yet; use [[iam.principals]]"
+    if config.iam.token_path is not None:
+        yield "iam.token_path", "this version does not ask Aegis yet; leave it out"
+
+
+def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
+    tls, iam, limits = config.server.tls, config.iam, config.limits
+    if (tls.cert_file is None) != (tls.key_file is None):
+        missing = "cert_file" if tls.cert_file is None else "key_file"
+        yield f"server.tls.{missing}", "cert_file and key_file go together: set both or neither"
+    if tls.cert_file is None and (tls.ca_file is not None or tls.client_auth is not None):
+        yield "server.tls.cert_file", "client certificates need TLS: set cert_file and key_file"
+    if tls.client_auth in ("optional", "required") and tls.ca_file is None:
+        yield "server.tls.ca_file", f'client_auth = "{tls.client_auth}" needs ca_file to verify certificates by'
+    if (iam.root_access_key is None) != (iam.root_secret_key is None):
+        missing = "root_access_key" if iam.root_access_key is None else "root_secret_key"
+        yield f"iam.{missing}", "root_access_key and root_secret_key go together: set both or neither"
+    if (config.storage.backend == "memory") != (config.metadata.backend == "memory"):
+        yield from _mixed_backends(config)
+    if limits.min_part_size_bytes > limits.max_part_size_bytes:
+        yield "limits.min_part_size_bytes", "is more than limits.max_part_size_bytes"
+    if config.s3.engine == "hypercorn" and tls.min_version != "1.3" and tls.cert_file is not None:
+        yield "server.tls.min_version", "hypercorn speaks TLS by its own rules here; only 1.3 is offered with it"
+
+
+def _mixed_backends(config: Config) -> Iterator[tuple[str, str]]:
+    """Half a store in memory would hold names without bytes, or bytes without names, after a restart."""
+    if config.storage.backend == "memory" and config.metadata.backend == "sqlite":
+        yield "metadata.backend", 'storage.backend = "memory" forgets the bytes at the end: use "auto" or "memory"'
+    if config.metadata.backend == "memory":
+        yield "metadata.backend", '"memory" goes with storage.backend = "memory" only'
+    if config.storage.backend == "memory" and config.storage.data_dir is not None:
+        yield "storage.data_dir", 'storage.backend = "memory" keeps nothing on disk'
+
+
+def _dev(config: Config) -> Iterator[tuple[str, str]]:
+    if not config.server.dev:
+        return
+    for name in ("s3_addr", "grpc_addr", "admin_addr"):
+        address = getattr(config.server, name)
+        if address is not None and not address.loopback:
+            yield f"server.{name}", f"{address} can be reached from elsewhere, and dev has a well-known secret"
+    if config.iam.root_access_key is not None:
+        yield "iam.root_access_key", "dev brings its own root credentials: leave one of them out"
+
+
+def _entries(config: Config) -> Iterator[tuple[str, str]]:
+    access_keys = [principal.access_key for principal in config.iam.principals]
+    if config.server.dev:
+        access_keys.append(DEV_ACCESS_KEY)
+    if config.iam.root_access_key is not None:
+        access_keys.append(config.iam.root_access_key)
+    for name, values in (
+        ("iam.principals.access_key", access_keys),
+        ("iam.principals.id", [*(principal.id for principal in config.iam.principals), "root"]),
+        ("buckets.name", [bucket.name for bucket in config.buckets]),
+    ):
+        for value, count in Counter(values).items():
+            if count > 1:
+                yield name, f"{value!r} occurs {count} times"

@@ -1,0 +1,363 @@
+"""Every section and option of the configuration (SPEC.md §8.1, and what this version adds).
+
+Sizes and durations are in the unit that ends the option's name.
+"""
+
+# ruff: noqa: RUF009
+# `option` makes an attrs field; what it is called with is the default.
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from attrs import NOTHING, field, frozen
+
+from lightningstor.config.option import Bounds, Rule, option
+from lightningstor.config.values import Address
+from lightningstor.errors import InvalidBucketName
+from lightningstor.model.names import bucket_name
+
+__all__ = [
+    "SECTIONS",
+    "BucketSettings",
+    "Config",
+    "DistributedSettings",
+    "IamSettings",
+    "LimitsSettings",
+    "LoggingSettings",
+    "MetadataSettings",
+    "PrincipalSettings",
+    "S3Settings",
+    "ServerSettings",
+    "StorageSettings",
+    "TlsSettings",
+]
+
+MIB = 1 << 20
+GIB = 1 << 30
+TIB = 1 << 40
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]{0,127}\Z")
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9_.@+=-]{3,128}\Z")
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+
+
+def _all_bucket_names(names: tuple[str, ...]) -> bool:
+    return all(_is_bucket_name(name) for name in names)
+
+
+def _is_bucket_name(name: str) -> bool:
+    try:
+        bucket_name(name)
+    except InvalidBucketName:
+        return False
+    return True
+
+
+IDENTIFIER = Rule(
+    lambda value: value is None or _IDENTIFIER.match(value) is not None,
+    "1 to 128 letters, digits and _.@+=- (a letter or digit first)",
+)
+ACCESS_KEY = Rule(
+    lambda value: value is None or _ACCESS_KEY.match(value) is not None,
+    "3 to 128 letters, digits and _.@+=-",
+)
+SECRET_KEY = Rule(lambda value: value is None or 8 <= len(value) <= 1024, "8 to 1,024 characters")
+REGION = Rule(lambda value: _REGION.match(value) is not None, "a region name such as us-east-1")
+BUCKET_NAME = Rule(_is_bucket_name, "a bucket name by S3's rules: 3 to 63 lowercase letters, digits, dots and hyphens")
+BUCKET_NAMES = Rule(
+    _all_bucket_names, "bucket names by S3's rules: 3 to 63 lowercase letters, digits, dots and hyphens"
+)
+SEAL_KEY = Rule(
+    lambda value: value is None or re.fullmatch(r"[0-9A-Fa-f]{64}", value) is not None, "64 hexadecimal digits"
+)
+POSITIVE = Bounds(1)
+SECONDS = Rule(lambda value: value > 0, "a number of seconds above 0")
+
+
+@frozen
+class TlsSettings:
+    """TLS for the S3 endpoint; on as soon as `cert_file` is set. HTTP is not served beside it."""
+
+    cert_file: Path | None = option(None, "The server's certificate with its chain, PEM.")
+    key_file: Path | None = option(None, "The certificate's private key, PEM.")
+    ca_file: Path | None = option(None, "Certificates of the authorities that vouch for clients, PEM.")
+    client_auth: Literal["none", "optional", "required"] | None = option(
+        None,
+        "Whether clients show a certificate; one that is shown is always verified.",
+        applies="`optional` with `ca_file`, otherwise `none`",
+    )
+    min_version: Literal["1.2", "1.3"] = option("1.3", "The oldest version of TLS that is spoken.")
+
+
+@frozen
+class ServerSettings:
+    """Where the daemon listens and where its data directory is."""
+
+    s3_addr: Address = option(
+        Address("0.0.0.0", 9000), "S3 HTTP listen address.", flag="--s3-addr", applies="127.0.0.1:9000 with `dev`"
+    )
+    grpc_addr: Address | None = option(
+        Address("0.0.0.0", 9001), "gRPC listen address.", flag="--grpc-addr", applies="127.0.0.1:9001 with `dev`"
+    )
+    admin_addr: Address | None = option(
+        Address("0.0.0.0", 9003),
+        "Listen address of /health, /ready and /metrics.",
+        flag="--admin-addr",
+        applies="127.0.0.1:9003 with `dev`",
+    )
+    data_dir: Path | None = option(
+        None,
+        "The data directory: metadata, chunks, credentials and the seal key.",
+        flag="--data-dir",
+        applies="/var/lib/lightningstor; for a user without rights there, lightningstor/ in the XDG data home",
+    )
+    dev: bool = option(
+        False,
+        "For development: root is access key lightningstor with secret lightningstor-secret, and every address must"
+        " be a loopback one.",
+        flag="--dev",
+    )
+    buckets: tuple[str, ...] = option(
+        (),
+        "Buckets to create at start, in organisation `default`, beside those of [[buckets]].",
+        flag="--bucket",
+        rule=BUCKET_NAMES,
+    )
+    ready_file: Path | None = option(
+        None,
+        "A file that is written once everything is ready, with the bound addresses and the process id as JSON, and"
+        " removed at the end.",
+        flag="--ready-file",
+    )
+    tls: TlsSettings = field(factory=TlsSettings)
+
+
+@frozen
+class MetadataSettings:
+    """Where names and metadata are kept."""
+
+    backend: Literal["auto", "sqlite", "memory", "chainfire"] = option(
+        "auto",
+        "auto: sqlite, or memory where `storage.backend` is memory. chainfire is not in this version.",
+    )
+    chainfire_endpoints: tuple[str, ...] = option((), "Chainfire servers; not in this version.")
+    cache_bytes: int = option(64 * MIB, "Memory for the cache of records.", rule=Bounds(0))
+
+
+@frozen
+class DistributedSettings:
+    """Storage nodes; not in this version."""
+
+    nodes: tuple[str, ...] = option((), "URLs of the storage nodes.")
+    replication_factor: int = option(3, "Copies of every chunk.", rule=POSITIVE)
+    placement_strategy: Literal["random", "consistent_hash", "zone_aware"] = option(
+        "consistent_hash", "How nodes are chosen for a chunk."
+    )
+
+
+@frozen
+class StorageSettings:
+    """Where the objects' bytes are kept."""
+
+    backend: Literal["local", "memory", "distributed"] = option(
+        "local", "memory keeps everything in memory and forgets it at the end. distributed is not in this version."
+    )
+    data_dir: Path | None = option(
+        None,
+        "Where chunk files lie, if elsewhere than in the data directory.",
+        variable="LIGHTNINGSTOR_STORAGE_DATA_DIR",
+        applies="chunks/ in the data directory",
+    )
+    chunk_size_bytes: int = option(8 * MIB, "Size of the chunks of a large object.", rule=Bounds(MIB, 64 * MIB))
+    shard_depth: int = option(2, "Levels of directories above the chunk files.", rule=Bounds(1, 4))
+    buffer_budget_bytes: int = option(
+        128 * MIB, "Memory for object bytes on their way through the daemon.", rule=Bounds(8 * MIB)
+    )
+    threads: int = option(32, "Threads for disk access and hashing.", rule=Bounds(4, 256))
+    distributed: DistributedSettings = field(factory=DistributedSettings)
+
+
+@frozen(kw_only=True)
+class PrincipalSettings:
+    """One principal with one access key."""
+
+    id: str = option(NOTHING, "Its id, unique in the store.", rule=IDENTIFIER)
+    org: str = option("default", "The organisation that it belongs to.", rule=IDENTIFIER)
+    project: str | None = option(None, "The project that it is bound to; without: to none.", rule=IDENTIFIER)
+    canonical_id: str | None = option(None, "What S3 shows as its owner id.", applies="derived from `org` and `id`")
+    display_name: str | None = option(None, "What S3 shows as its owner name.", applies="`id`")
+    email: str | None = option(None, "For people.")
+    access_key: str = option(NOTHING, "Its access key id.", rule=ACCESS_KEY)
+    secret_key: str = option(NOTHING, "Its secret access key.", secret=True, rule=SECRET_KEY)
+    admin: bool = option(False, "May do everything, in every organisation.")
+
+
+@frozen
+class IamSettings:
+    """Who may use the store."""
+
+    endpoint: str | None = option(None, "Aegis, the platform's IAM service; not in this version.")
+    service_account: str = option("lightningstor", "The account that asks Aegis.")
+    token_path: Path | None = option(None, "The file with the token of the service account.")
+    root_access_key: str | None = option(
+        None,
+        "Access key of root, who is an admin; overrides the stored one. Set both root options or neither.",
+        variable="LIGHTNINGSTOR_ROOT_ACCESS_KEY",
+        also=("MINIO_ROOT_USER",),
+        file_form=True,
+        rule=ACCESS_KEY,
+        applies="made at the first start and kept in `credentials` in the data directory",
+    )
+    root_secret_key: str | None = option(
+        None,
+        "Secret key of root.",
+        variable="LIGHTNINGSTOR_ROOT_SECRET_KEY",
+        also=("MINIO_ROOT_PASSWORD",),
+        secret=True,
+        rule=SECRET_KEY,
+        applies="made at the first start and kept in `credentials` in the data directory",
+    )
+    seal_key: str | None = option(
+        None,
+        "The key under which stored secrets are sealed: 32 bytes in hexadecimal.",
+        variable="LIGHTNINGSTOR_SEAL_KEY",
+        secret=True,
+        rule=SEAL_KEY,
+        applies="made at the first start and kept in `seal.key` in the data directory",
+    )
+    principals: tuple[PrincipalSettings, ...] = ()
+
+
+@frozen
+class S3Settings:
+    """How the S3 endpoint answers."""
+
+    region: str = option("us-east-1", "The region that every bucket lies in.", rule=REGION)
+    signature_version: Literal["v4"] = option("v4", "The signature version of S3 requests.")
+    signature_v2: Literal["off", "presigned", "on"] = option(
+        "presigned",
+        "Signature version 2, which boto3 and s3cmd still presign with at a custom endpoint: in presigned URLs only,"
+        " everywhere (on), or nowhere (off).",
+    )
+    presigned_url_ttl_seconds: int = option(
+        3600,
+        "How long presigned URLs that the store itself makes are good; no limit for others'.",
+        rule=Bounds(1, 604800),
+    )
+    domains: tuple[str, ...] = option(
+        ("localhost",), "Domains below which a bucket's name may stand in the host name (bucket.localhost)."
+    )
+    host_aliases: tuple[str, ...] = option(
+        (),
+        "Other names, with port, under which clients reach the store: a presigned URL may be signed for any of them.",
+    )
+    strict_names: bool = option(False, "Bucket names without dots, as the specification has them.")
+    strict_region: bool = option(False, "Refuse requests that are signed for another region.")
+    bucket_names: Literal["global", "scoped"] = option(
+        "global", "global: a name exists once in the store, as in S3. scoped: once in an organisation or project."
+    )
+    engine: Literal["native", "hypercorn"] = option("native", "The HTTP server.")
+
+
+@frozen
+class LimitsSettings:
+    """Limits. A request beyond one is refused, and told which."""
+
+    max_object_size_bytes: int = option(5 * TIB, "Size of one object.", rule=Bounds(1, 5 * TIB))
+    max_put_size_bytes: int = option(5 * GIB, "Size of an object that is put in one request.", rule=Bounds(1, 5 * TIB))
+    min_part_size_bytes: int = option(
+        5 * MIB, "Size of a part of a multipart upload, but for its last.", rule=Bounds(1, 5 * GIB)
+    )
+    max_part_size_bytes: int = option(5 * GIB, "Size of a part of a multipart upload.", rule=Bounds(1, 5 * TIB))
+    max_multipart_parts: int = option(10_000, "Parts of a multipart upload.", rule=Bounds(1, 10_000))
+    multipart_upload_timeout_hours: int = option(168, "How long a multipart upload stays open.", rule=Bounds(1))
+    max_keys_per_list: int = option(1000, "Entries of one page of a listing.", rule=Bounds(1, 1000))
+    max_key_bytes: int = option(1024, "Length of an object key in UTF-8.", rule=Bounds(1, 1024))
+    max_metadata_bytes: int = option(2048, "User metadata of one object, names and values.", rule=Bounds(0, 65536))
+    max_object_tags: int = option(10, "Tags of one object.", rule=Bounds(0, 1000))
+    max_bucket_tags: int = option(50, "Tags of one bucket.", rule=Bounds(0, 1000))
+    max_buckets: int = option(10_000, "Buckets of one organisation.", rule=Bounds(1))
+    max_inline_bytes: int = option(
+        64 * 1024,
+        "Objects up to this size lie in the metadata store, without a file of their own.",
+        rule=Bounds(0, 65536),
+    )
+    max_document_bytes: int = option(2 * MIB, "Size of an XML document in a request.", rule=Bounds(65536, 64 * MIB))
+    clock_skew_seconds: float = option(900.0, "How far a request's date may be from our clock.", rule=SECONDS)
+    commit_deadline_seconds: float = option(
+        10.0, "How long a write that meets other writes of the same key is tried again.", rule=SECONDS
+    )
+    gc_grace_seconds: float = option(60.0, "How long replaced and deleted bytes are kept.", rule=Bounds(0))
+    keepalive_after_seconds: float = option(
+        10.0, "When a long CompleteMultipartUpload or copy starts to answer with whitespace.", rule=SECONDS
+    )
+    stop_grace_seconds: float = option(
+        10.0, "How long running requests may go on when the daemon is told to stop.", rule=Bounds(0)
+    )
+    header_bytes: int = option(16384, "Size of a request's head.", rule=Bounds(1024, MIB))
+    header_timeout_seconds: float = option(
+        10.0, "Time for a request's head to arrive, and for a TLS handshake.", rule=SECONDS
+    )
+    idle_timeout_seconds: float = option(75.0, "How long an unused connection is kept.", rule=SECONDS)
+    min_body_rate_bytes_per_second: int = option(1024, "A body that arrives more slowly is given up.", rule=Bounds(0))
+    body_rate_window_seconds: float = option(30.0, "Over which time a body's rate is measured.", rule=SECONDS)
+    write_stall_seconds: float = option(
+        60.0, "A client that reads nothing of its answer for so long is dropped.", rule=SECONDS
+    )
+    max_connections: int = option(10_000, "Open connections of a listener.", rule=POSITIVE)
+    max_requests_in_flight: int = option(
+        1024, "Requests at work at once; further ones get 503 SlowDown.", rule=POSITIVE
+    )
+
+
+@frozen
+class LoggingSettings:
+    """What is logged, to standard error."""
+
+    level: Literal["debug", "info", "warn", "warning", "error"] = option(
+        "info", "The least level that is logged.", variable="LIGHTNINGSTOR_LOG_LEVEL", flag="--log-level"
+    )
+    format: Literal["json", "console"] = option(
+        "json", "One JSON object a line, or lines for people.", variable="LIGHTNINGSTOR_LOG_FORMAT"
+    )
+
+
+@frozen(kw_only=True)
+class BucketSettings:
+    """One bucket to create at start."""
+
+    name: str = option(NOTHING, "Its name.", rule=BUCKET_NAME)
+    org: str = option("default", "The organisation that it belongs to.", rule=IDENTIFIER)
+    project: str | None = option(None, "The project that it belongs to; without: to all.", rule=IDENTIFIER)
+    versioning: Literal["Disabled", "Enabled", "Suspended"] = option(
+        "Disabled", "Its versioning, set when it is created; an existing bucket is left as it is."
+    )
+
+
+@frozen
+class Config:
+    """The whole configuration of a daemon."""
+
+    server: ServerSettings = field(factory=ServerSettings)
+    metadata: MetadataSettings = field(factory=MetadataSettings)
+    storage: StorageSettings = field(factory=StorageSettings)
+    iam: IamSettings = field(factory=IamSettings)
+    s3: S3Settings = field(factory=S3Settings)
+    limits: LimitsSettings = field(factory=LimitsSettings)
+    logging: LoggingSettings = field(factory=LoggingSettings)
+    buckets: tuple[BucketSettings, ...] = ()
+
+
+SECTIONS: dict[str, type] = {
+    "server": ServerSettings,
+    "server.tls": TlsSettings,
+    "metadata": MetadataSettings,
+    "storage": StorageSettings,
+    "storage.distributed": DistributedSettings,
+    "iam": IamSettings,
+    "s3": S3Settings,
+    "limits": LimitsSettings,
+    "logging": LoggingSettings,
+}
+"""The TOML tables and their classes, in the order in which they are shown."""
