@@ -49,6 +49,7 @@ __all__ = [
     "StoreError",
     "StoreLocked",
     "UnsupportedStorageClass",
+    "UploadSizeMismatch",
     "VersionIsDeleteMarker",
     "WriteConflict",
 ]
@@ -323,6 +324,15 @@ class InvalidPartOrder(StoreError):
     """The completion's list of parts is not in ascending order."""
 
     upload_id: str
+
+
+@define(slots=True)
+class UploadSizeMismatch(StoreError):
+    """The size that the completion announces is not that of the parts together, in bytes."""
+
+    upload_id: str
+    expected: int
+    computed: int
 
 
 @define(slots=True)

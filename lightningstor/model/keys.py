@@ -29,6 +29,7 @@ __all__ = [
     "data",
     "data_id",
     "end_of",
+    "end_of_key",
     "escape",
     "gc",
     "gc_due_before",
@@ -68,6 +69,14 @@ def end_of(prefix: bytes) -> bytes:
     """The least key greater than every key that begins with `prefix`."""
     trimmed = prefix.rstrip(b"\xff")
     return trimmed[:-1] + bytes([trimmed[-1] + 1])
+
+
+def end_of_key(prefix: bytes) -> bytes:
+    """The end of the rows that follow one object key: `prefix` is the key and the NUL that ends it.
+
+    Not `end_of`: a longer key that goes on with NUL is escaped to NUL FF, and lies behind this.
+    """
+    return prefix + b"\xff"
 
 
 def escape(key: str) -> bytes:

@@ -186,8 +186,8 @@ class Listings:
         if key_marker and upload_id_marker is not None:
             start = max(base + keys.escape(prefix), keys.upload_index(located.bucket_id, key_marker, upload_id_marker))
             start += b"\0"
-        elif key_marker and start.endswith(b"\0"):
-            start = keys.end_of(start)  # behind every upload of the key
+        elif key_marker and start == keys.upload_index_of(located.bucket_id, key_marker):
+            start = keys.end_of_key(start)
         async with self.ctx.kv.snapshot() as snapshot:
             cursor = _Cursor(snapshot, start, keys.end_of(base + keys.escape(prefix)), min(limit + 1, _BATCH_MAX))
             found: list[tuple[str, str]] = []
@@ -241,7 +241,7 @@ class _VersionsMerged:
         bases = (keys.objects_of(bucket.org_id, bucket.bucket_id), keys.versions_of(bucket.org_id, bucket.bucket_id))
         current_start, older_start = (_first_after(base, prefix, delimiter, key_marker) for base in bases)
         if key_marker:
-            behind_key = keys.end_of(keys.versions_of_key(bucket.org_id, bucket.bucket_id, key_marker))
+            behind_key = keys.end_of_key(keys.versions_of_key(bucket.org_id, bucket.bucket_id, key_marker))
             if older_start <= behind_key:
                 older_start = behind_key
                 if version_id_marker is not None:
@@ -281,6 +281,6 @@ async def _behind_version(reads: KvReads, bucket: Bucket, key: str, version_id: 
     if version_id == "null":
         pointer = await reads.get(keys.null_pointer(*scope))
         if pointer is None:
-            return keys.end_of(keys.versions_of_key(*scope))
+            return keys.end_of_key(keys.versions_of_key(*scope))
         version_id = pointer.value.decode()
     return keys.version(*scope, version_id) + b"\0"

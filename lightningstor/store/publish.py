@@ -19,7 +19,8 @@ from lightningstor.model.codec import OBJECT_VERSION, encode
 from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, BodyRef, Bucket, GcEntry, ObjectVersion
 from lightningstor.store.api import WriteConditions, Written
 from lightningstor.store.catalog import BucketCatalog, Located
-from lightningstor.store.context import StoreContext, commit
+from lightningstor.store.context import StoreContext
+from lightningstor.store.staging import Staged, commit_staged
 from lightningstor.store.usage import quota_exceeded, usage_adds
 
 __all__ = [
@@ -59,20 +60,20 @@ class Publication:
 
     Args:
         build: makes the record: (version id, whether it is the null version, the row it replaces, decoded).
-        puts: further rows of the transaction: body, manifest, upload.
+        puts, deletes: further rows of the transaction: body, manifest, upload.
         checks: further checks; when one of them fails, `again` is asked.
         bytes: change of the bucket's bytes besides those of the new and the replaced version.
         again: called after a conflict on one of `checks`; raises if there is no sense in another try.
-        committing, conflicted: called before each commit, and after one that changed nothing.
+        staged: the bytes that the transaction refers to; told of each commit and of how it ended.
     """
 
     build: Callable[[str, bool, ObjectVersion | None], ObjectVersion]
     puts: Sequence[Put] = ()
+    deletes: Sequence[bytes] = ()
     checks: Sequence[Check] = ()
     bytes: int = 0
     again: Callable[[TxnConflict], None] | None = None
-    committing: Callable[[], None] | None = None
-    conflicted: Callable[[], None] | None = None
+    staged: Staged | None = None
 
 
 class Attempts:
@@ -183,6 +184,7 @@ async def _attempt(
             *publication.checks,
         ],
         puts=[Put(row_key, encode(new)), *publication.puts],
+        deletes=[*publication.deletes],
         objects=0 if new.delete_marker else 1,
         bytes=new.size + publication.bytes,
     )
@@ -191,13 +193,9 @@ async def _attempt(
         _retire(ctx, parts, bucket, key, row, current, new)
     if bucket.versioning == SUSPENDED and not (current is not None and current.is_null):
         await _replace_older_null(ctx, parts, bucket, key)
-    if publication.committing is not None:
-        publication.committing()
-    outcome = await commit(ctx.kv, parts.txn(bucket))
+    outcome = await commit_staged(ctx.kv, parts.txn(bucket), publication.staged)
     if isinstance(outcome, Applied):
         return Written(bucket, new)
-    if publication.conflicted is not None:
-        publication.conflicted()
     if outcome.ceiling is not None:
         raise quota_exceeded(bucket, outcome)
     if publication.again is not None and any(check.key == outcome.key for check in publication.checks):

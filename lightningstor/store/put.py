@@ -1,0 +1,89 @@
+"""Putting an object: look at what can refuse it, receive its bytes, publish."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from lightningstor.errors import EntityTooLarge
+from lightningstor.model import keys
+from lightningstor.model.codec import RECORD_FORMAT
+from lightningstor.model.records import ObjectVersion
+from lightningstor.store.api import BodySource, ObjectDraft, WriteConditions, Written
+from lightningstor.store.catalog import BucketCatalog
+from lightningstor.store.context import StoreContext
+from lightningstor.store.ingest import ingest
+from lightningstor.store.multipart import DEFAULT_ALGORITHM
+from lightningstor.store.publish import Publication, check_conditions, decode_current, publish
+from lightningstor.store.staging import Staged
+from lightningstor.store.tags import check_metadata, check_object_tags
+
+__all__ = ["Puts", "publish_staged"]
+
+
+@define
+class Puts:
+    """PutObject of one store."""
+
+    ctx: StoreContext
+    catalog: BucketCatalog
+
+    async def put(
+        self, bucket: str, key: str, draft: ObjectDraft, body: BodySource, conditions: WriteConditions
+    ) -> Written:
+        """Store an object. When this returns, data, name and metadata are on stable storage.
+
+        Cancelled, or with any error but CommitUndetermined: the old object stays as it was, and no byte of the new
+        one is left.
+
+        Raises:
+            NoSuchBucket, MetadataTooLarge, InvalidTag, EntityTooLarge, PreconditionFailed, NoSuchKey (If-Match)
+            BadDigest, IncompleteBody and what the body raises; QuotaExceeded, Contention
+            StorageFull, StorageReadOnly, CommitUndetermined
+        """
+        ctx, limits = self.ctx, self.ctx.limits
+        located = (await self.catalog.locate(bucket)).bucket
+        if draft.metadata:
+            check_metadata(draft.metadata, limits)
+        if draft.tags:
+            check_object_tags(draft.tags, limits)
+        if body.size is not None and body.size > limits.max_put_size_bytes:
+            raise EntityTooLarge(body.size, limits.max_put_size_bytes)
+        if conditions.if_none_match or conditions.if_match is not None:
+            # Advice only: it saves the upload. The publish decides.
+            row = await ctx.kv.get(keys.object_current(located.org_id, located.bucket_id, key))
+            check_conditions(conditions, decode_current(row), bucket, key)
+        staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, limits.max_put_size_bytes)
+        async with staged:
+            return await publish_staged(ctx, self.catalog, bucket, key, draft, staged, conditions)
+
+
+async def publish_staged(
+    ctx: StoreContext,
+    catalog: BucketCatalog,
+    bucket: str,
+    key: str,
+    draft: ObjectDraft,
+    staged: Staged,
+    conditions: WriteConditions,
+) -> Written:
+    """Publish received bytes under the key."""
+
+    def build(version_id: str, is_null: bool, _: ObjectVersion | None) -> ObjectVersion:
+        return ObjectVersion(
+            v=RECORD_FORMAT,
+            version_id=version_id,
+            is_null=is_null,
+            size=staged.size,
+            etag=staged.md5,
+            created_at=ctx.world.clock.now_ms(),
+            owner=draft.owner,
+            storage_class=draft.storage_class,
+            content_type=draft.content_type,
+            headers=draft.headers or None,
+            metadata=draft.metadata or None,
+            tags=draft.tags or None,
+            checksum=staged.checksum,
+            body=staged.body,
+        )
+
+    return await publish(ctx, catalog, bucket, key, Publication(build, staged.puts, staged=staged), conditions)
