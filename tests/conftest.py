@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note every skip with its reason."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
@@ -67,7 +67,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     allowed_file = session.config.getoption("--allowed-skips")
     if allowed_file is None:
         return
-    refused = AllowedSkips.read(allowed_file).refused(session.config.stash[_SKIPS])
+    refused: list[Skip] = AllowedSkips.read(allowed_file).refused(session.config.stash[_SKIPS])
     session.config.stash[_REFUSED] = refused
     if refused and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,68 @@
+"""Which clients are tested, and what each needs to run: the columns of the matrix."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from attrs import field, frozen
+
+from tests.interop.environments import BuiltProgram, PythonEnvironment
+
+__all__ = ["CLIENTS", "Client"]
+
+FOLDER = Path(__file__).resolve().parent / "clients"
+
+
+@frozen
+class Client:
+    """One client.
+
+    Args:
+        name: as the matrix shows it.
+        driver: the program that runs the steps, below `clients/`.
+        environment: what it is run in: None for the tests' own Python (the client is a command then).
+        needs: commands that must be there, each with the line that installs it.
+        more: only in `make interop`.
+    """
+
+    name: str
+    driver: str
+    environment: PythonEnvironment | BuiltProgram | None = None
+    needs: dict[str, str] = field(factory=dict)
+    more: bool = False
+
+    def missing(self) -> str | None:
+        """The line that installs what is missing, or None."""
+        for command, line in {"curl": "apt-get install -y curl", **self.needs}.items():
+            if shutil.which(command) is None:
+                return f"{self.name} needs {command}: {line}"
+        return None
+
+    def command(self) -> list[str]:
+        """What runs the driver; makes the environment first where there is one."""
+        if isinstance(self.environment, PythonEnvironment):
+            return [str(self.environment.python()), str(FOLDER / self.driver)]
+        if isinstance(self.environment, BuiltProgram):
+            return self.environment.command()
+        return [sys.executable, str(FOLDER / self.driver)]
+
+
+def _python(name: str, folder: str, driver: str | None = None) -> Client:
+    """A client from PyPI, in an environment made from the lock in its folder."""
+    lock = FOLDER / folder / "requirements.txt"
+    return Client(name, driver or f"{folder}/driver.py", PythonEnvironment(folder, lock))
+
+
+CLIENTS = (
+    _python("boto3", "boto3"),
+    _python("boto3[crt]", "boto3_crt", driver="boto3/driver.py"),
+    _python("aiobotocore", "aiobotocore"),
+    _python("awscli", "awscli"),
+    _python("s3fs", "s3fs"),
+    _python("minio-py", "minio_py"),
+    _python("obstore", "obstore"),
+    Client("s3cmd", "s3cmd/driver.py", needs={"s3cmd": "apt-get install -y s3cmd"}),
+    Client("rclone", "rclone/driver.py", needs={"rclone": "apt-get install -y rclone"}),
+)

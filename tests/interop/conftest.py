@@ -1,0 +1,144 @@
+"""Two daemons, one over http and one over https, each with a seeded bucket, and one run of each client on each."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.harness.certificates import CertificateAuthority
+from tests.harness.daemon import start_daemon
+from tests.harness.outputs import DaemonOutputs
+from tests.interop.clients_table import CLIENTS, Client
+from tests.interop.keys import LISTED, OWN, encoded
+from tests.interop.matrix import render, summary
+from tests.interop.runs import Endpoint, Run, run_driver
+
+RunClient = Callable[[Client, str], Run]
+StartEndpoint = Callable[[str], Endpoint]
+
+MIB = 1024 * 1024
+SIZES = (0, 1, 65_535, 65_536, 65_537, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 100 * MIB)
+SEEDED = "seeded"
+REGION = "us-east-1"
+MATRIX = Path(__file__).resolve().parents[2] / "docs" / "interop-matrix.md"
+_RUNS = pytest.StashKey[dict[tuple[str, str], Run]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which clients ran, with their versions, and where the matrix is."""
+    runs = _in_order(config.stash.get(_RUNS, {}))
+    if not runs:
+        return
+    terminalreporter.section("clients")
+    for line in summary(runs):
+        terminalreporter.line(line)
+    if {(run.client.name, run.scheme) for run in runs} >= {
+        (client.name, scheme) for client in CLIENTS for scheme in ("http", "https") if not client.more
+    }:
+        MATRIX.parent.mkdir(exist_ok=True)
+        MATRIX.write_text(render(runs), encoding="utf-8")
+        terminalreporter.line(f"written: {MATRIX.relative_to(MATRIX.parents[1])}")
+
+
+def _in_order(runs: dict[tuple[str, str], Run]) -> list[Run]:
+    order = [client.name for client in CLIENTS]
+    return sorted(runs.values(), key=lambda run: (order.index(run.client.name), run.scheme))
+
+
+@pytest.fixture(scope="session")
+def interop_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that drivers read: files of each size, and the lists of keys."""
+    folder = tmp_path_factory.mktemp("interop-files")
+    source = random.Random(20260102)
+    for size in SIZES:
+        (folder / f"size-{size}").write_bytes(source.randbytes(size))
+    for kind, keys in OWN.items():
+        (folder / f"own-{kind}").write_text(encoded(keys), encoding="ascii")
+    for kind, keys in LISTED.items():
+        (folder / f"listed-{kind}").write_text(encoded(keys), encoding="ascii")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def interop_endpoint(
+    tmp_path_factory: pytest.TempPathFactory,
+    daemon_outputs: DaemonOutputs,
+    certificate_authority: CertificateAuthority,
+    interop_files: Path,
+) -> Iterator[StartEndpoint]:
+    """Call it with a scheme: the daemon that serves it, started and seeded at the first call."""
+    endpoints: dict[str, Endpoint] = {}
+    daemons = []
+
+    def start(scheme: str) -> Endpoint:
+        if scheme not in endpoints:
+            certificate, ca_file = None, None
+            if scheme == "https":
+                issued = certificate_authority.issue_server()
+                certificate, ca_file = (issued.cert_file, issued.key_file), certificate_authority.ca_file
+            daemon = start_daemon(
+                tmp_path_factory.mktemp(scheme), daemon_outputs, certificate=certificate, ca_file=ca_file
+            )
+            daemons.append(daemon)
+            endpoint = Endpoint(
+                scheme, daemon.s3_url, REGION, daemon.access_key, daemon.secret_key, ca_file, SEEDED, interop_files
+            )
+            _seed(endpoint)
+            endpoints[scheme] = endpoint
+        return endpoints[scheme]
+
+    yield start
+    for daemon in daemons:
+        daemon.stop()
+
+
+def _seed(endpoint: Endpoint) -> None:
+    """Put the 2,500 keys that clients list."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint.url,
+        region_name=endpoint.region,
+        aws_access_key_id=endpoint.access_key,
+        aws_secret_access_key=endpoint.secret_key,
+        verify=str(endpoint.ca_file) if endpoint.ca_file else None,
+        config=Config(max_pool_connections=16),
+    )
+    client.create_bucket(Bucket=endpoint.seeded_bucket)
+    keys = [key for kind in LISTED.values() for key in kind]
+    with ThreadPoolExecutor(16) as pool:
+        for _ in pool.map(lambda key: client.put_object(Bucket=endpoint.seeded_bucket, Key=key, Body=b"x"), keys):
+            pass
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def run_client(
+    request: pytest.FixtureRequest, interop_endpoint: StartEndpoint, tmp_path_factory: pytest.TempPathFactory
+) -> RunClient:
+    """Call it with a client and a scheme: what its driver said, run at the first call.
+
+    Skips where a tool is missing, with the line that installs it.
+    """
+    runs = request.config.stash.setdefault(_RUNS, {})
+
+    def run(client: Client, scheme: str) -> Run:
+        if line := client.missing():
+            pytest.skip(line)
+        if (client.name, scheme) not in runs:
+            work = tmp_path_factory.mktemp("work")
+            runs[client.name, scheme] = run_driver(client, interop_endpoint(scheme), work)
+        return runs[client.name, scheme]
+
+    return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Botocore must not look for settings of whoever runs the tests."""
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

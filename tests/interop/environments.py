@@ -1,0 +1,111 @@
+"""A client's own environment, made once from its lock and kept under `.venvs/` until the lock changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from attrs import frozen
+
+__all__ = ["BuildFailed", "BuiltProgram", "PythonEnvironment"]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+VENVS = REPOSITORY / ".venvs"
+_DONE = "complete"
+
+
+class BuildFailed(AssertionError):
+    """An environment could not be made. The message holds what the tool said."""
+
+
+@frozen
+class PythonEnvironment:
+    """A virtual environment with just what a lock names, hashes checked.
+
+    Args:
+        name: the environment's folder begins with it.
+        lock: made by pip-compile with hashes.
+    """
+
+    name: str
+    lock: Path
+
+    def python(self) -> Path:
+        """The environment's interpreter; makes the environment if it isn't there yet.
+
+        Raises:
+            BuildFailed: pip could not install the lock.
+        """
+        folder = _folder(self.name, [self.lock])
+        python = folder / "bin" / "python"
+        if (folder / _DONE).exists():
+            return python
+        shutil.rmtree(folder, ignore_errors=True)
+        _build([sys.executable, "-m", "venv", str(folder)], REPOSITORY)
+        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--disable-pip-version-check"]
+        _build([str(python), *install, "-r", str(self.lock)], REPOSITORY)
+        (folder / _DONE).touch()
+        return python
+
+
+@frozen
+class BuiltProgram:
+    """A driver in another language, built by that language's own tools from pinned sources.
+
+    Args:
+        name: the build's folder begins with it.
+        sources: the folder with sources and lock; copied, so that a build leaves nothing in the tree.
+        build: commands, run one after the other in the copy.
+        run: what starts the driver, relative to the copy (`{folder}` stands for it).
+        environment: further variables for the build; `{folder}` too.
+    """
+
+    name: str
+    sources: Path
+    build: tuple[tuple[str, ...], ...]
+    run: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+    def command(self) -> list[str]:
+        """What starts the driver; builds it if it isn't there yet.
+
+        Raises:
+            BuildFailed: a build command failed.
+        """
+        sources = sorted(path for path in self.sources.rglob("*") if path.is_file())
+        folder = _folder(self.name, sources)
+        if not (folder / _DONE).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(self.sources, folder)
+            more = {name: value.replace("{folder}", str(folder)) for name, value in self.environment}
+            for command in self.build:
+                _build([word.replace("{folder}", str(folder)) for word in command], folder, more)
+            (folder / _DONE).touch()
+        return [word.replace("{folder}", str(folder)) for word in self.run]
+
+
+def _folder(name: str, sources: list[Path]) -> Path:
+    """Where the environment made from these files goes: another content is another folder."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    for path in sources:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return VENVS / f"{name}-{digest.hexdigest()[:12]}"
+
+
+def _build(command: list[str], folder: Path, more: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **(more or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=1500,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).decode(errors="replace")[-4000:]
+        raise BuildFailed(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
