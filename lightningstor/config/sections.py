@@ -300,7 +300,7 @@ class LimitsSettings:
         10.0, "Time for a request's head to arrive, and for a TLS handshake.", rule=SECONDS
     )
     idle_timeout_seconds: float = option(75.0, "How long an unused connection is kept.", rule=SECONDS)
-    min_body_rate_bytes_per_second: int = option(1024, "A body that arrives more slowly is given up.", rule=Bounds(0))
+    min_body_rate_bytes_per_second: int = option(1024, "A body that arrives more slowly is given up.", rule=POSITIVE)
     body_rate_window_seconds: float = option(30.0, "Over which time a body's rate is measured.", rule=SECONDS)
     write_stall_seconds: float = option(
         60.0, "A client that reads nothing of its answer for so long is dropped.", rule=SECONDS

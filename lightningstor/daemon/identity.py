@@ -1,0 +1,122 @@
+"""Who may use the store at start: root, the configured principals, and those that the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from lightningstor.config import DEV_ACCESS_KEY, DEV_SECRET_KEY, Config, PrincipalSettings
+from lightningstor.daemon.datadir import DataDirectory, RootCredentials, new_root_credentials
+from lightningstor.iam import Credential, CredentialStore, Principal, SealedCredentials
+from lightningstor.iam.credentials import stored_rows
+from lightningstor.iam.seal import Seal
+from lightningstor.kv.api import Kv
+from lightningstor.observe.logs import redactor
+from lightningstor.ports import World
+
+__all__ = ["ROOT", "Identity", "NoRootCredentials", "load_stored", "prepare_identity"]
+
+ROOT = Principal(id="root", display_name="root", admin=True)
+"""The administrator that every store has; acts in organisation `default`."""
+
+
+class NoRootCredentials(Exception):
+    """There is nowhere to keep root credentials that nobody gave: the store is in memory."""
+
+
+@frozen
+class Identity:
+    """What the daemon knows of credentials before the metadata store is open.
+
+    Args:
+        fixed: root and the configured principals.
+        seal_key: for stored secrets.
+        notice: what to say about root's credentials at start; never the secret.
+    """
+
+    fixed: tuple[Credential, ...]
+    seal_key: bytes | None
+    notice: str
+
+
+def prepare_identity(config: Config, directory: DataDirectory | None, world: World) -> Identity:
+    """Find or make root's credentials and the seal key. Blocks.
+
+    Args:
+        directory: None for a store in memory, which keeps nothing.
+
+    Raises:
+        NoRootCredentials: nobody gave any, and there is no directory to keep new ones in.
+        BytesCorrupt: a file in the directory is not what it should be.
+    """
+    root, notice = _root_credentials(config, directory, world)
+    fixed = (_credential(root, ROOT, world), *_configured(config, world))
+    for credential in fixed:
+        if credential.access_key_id != DEV_ACCESS_KEY:  # everybody knows that one
+            redactor.register(credential.secret)
+    if config.iam.seal_key is not None:
+        seal_key: bytes | None = bytes.fromhex(config.iam.seal_key)
+        redactor.register(config.iam.seal_key)
+    else:
+        seal_key = directory.seal_key(world.entropy) if directory is not None else None
+        if seal_key is not None:
+            redactor.register(seal_key.hex())
+    return Identity(fixed, seal_key, notice)
+
+
+def _root_credentials(config: Config, directory: DataDirectory | None, world: World) -> tuple[RootCredentials, str]:
+    if config.server.dev:
+        words = f"development mode: access key {DEV_ACCESS_KEY}, secret key {DEV_SECRET_KEY}"
+        return RootCredentials(DEV_ACCESS_KEY, DEV_SECRET_KEY), words
+    iam = config.iam
+    if iam.root_access_key is not None and iam.root_secret_key is not None:
+        return RootCredentials(iam.root_access_key, iam.root_secret_key), "root credentials come from the configuration"
+    if directory is None:
+        raise NoRootCredentials(
+            "a store in memory has no place for root credentials: set LIGHTNINGSTOR_ROOT_ACCESS_KEY and"
+            " LIGHTNINGSTOR_ROOT_SECRET_KEY, or use --dev"
+        )
+    stored = directory.read_root_credentials()
+    if stored is not None:
+        return stored, f"root credentials are in {directory.credentials_file}"
+    made = new_root_credentials(world.entropy)
+    directory.write_root_credentials(made)
+    return made, f"made root credentials; they are in {directory.credentials_file}"
+
+
+def _configured(config: Config, world: World) -> Iterator[Credential]:
+    for settings in config.iam.principals:
+        credentials = RootCredentials(settings.access_key, settings.secret_key)
+        yield _credential(credentials, _principal(settings), world)
+
+
+def _principal(settings: PrincipalSettings) -> Principal:
+    return Principal(
+        id=settings.id,
+        org_id=settings.org,
+        project_id=settings.project,
+        canonical_id=settings.canonical_id or "",
+        display_name=settings.display_name or "",
+        email=settings.email or "",
+        admin=settings.admin,
+    )
+
+
+def _credential(keys: RootCredentials, principal: Principal, world: World) -> Credential:
+    return Credential(keys.access_key, keys.secret_key.encode(), principal, created_at=world.clock.now_ms())
+
+
+async def load_stored(credentials: CredentialStore, kv: Kv, identity: Identity, world: World) -> int:
+    """Take the credentials that the metadata store holds; how many there are.
+
+    Raises:
+        BytesCorrupt: one does not open under the seal key.
+    """
+    if not await stored_rows(kv) or identity.seal_key is None:
+        return 0
+    found = await SealedCredentials(kv, Seal(identity.seal_key, world.entropy)).load()
+    for credential in found:
+        redactor.register(credential.secret)
+    credentials.replace_stored(found)
+    return len(found)
