@@ -1,7 +1,8 @@
 """The contract of the metadata store: ordered keys, snapshots, transactions that check what they replace.
 
 It asks for no more than SQLite, memory and etcd can all do (DESIGN.md §5). `tests/contract` runs one suite
-over every implementation.
+over every implementation. What passes through it per row and per transaction are msgspec structs: made in 0.1 µs
+each, where a frozen attrs class takes 0.5 µs; a PUT makes ten of them, a LIST a thousand.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
+from msgspec import Struct
 
 __all__ = [
     "ABSENT",
@@ -32,8 +34,7 @@ ABSENT = 0
 """The revision of a key that has no row."""
 
 
-@frozen
-class Row:
+class Row(Struct, frozen=True, gc=False):
     """One key's value, and the revision of the commit that wrote it (greater than 0, growing)."""
 
     key: bytes
@@ -41,24 +42,21 @@ class Row:
     revision: int
 
 
-@frozen
-class Check:
+class Check(Struct, frozen=True, gc=False):
     """The transaction applies only if the key's revision is this one; `ABSENT`: only if there is no row."""
 
     key: bytes
     revision: int
 
 
-@frozen
-class Put:
+class Put(Struct, frozen=True, gc=False):
     """Write a key."""
 
     key: bytes
     value: bytes
 
 
-@frozen
-class Add:
+class Add(Struct, frozen=True, gc=False):
     """Add `delta` to a counter, a row whose value is a decimal integer in ASCII; an absent one counts as 0.
 
     With a `ceiling`, a positive delta that would take the counter over it fails the transaction. A negative
@@ -70,8 +68,7 @@ class Add:
     ceiling: int | None = None
 
 
-@frozen
-class Txn:
+class Txn(Struct, frozen=True, gc=False):
     """All of it happens, or nothing. Order: checks and ceilings first, then deletes, puts, adds.
 
     A key occurs at most once among deletes and puts. Adds name other keys than puts and deletes; several adds
@@ -84,23 +81,20 @@ class Txn:
     adds: Sequence[Add] = ()
 
 
-@frozen
-class Applied:
+class Applied(Struct, frozen=True, gc=False):
     """The transaction is on stable storage and visible to every later read; `revision` is that of its rows."""
 
     revision: int
 
 
-@frozen
-class TxnConflict:
+class TxnConflict(Struct, frozen=True, gc=False):
     """Nothing happened: the named key did not have the revision of its check, or was over its ceiling."""
 
     key: bytes
     ceiling: int | None = None
 
 
-@frozen
-class TxnUndetermined:
+class TxnUndetermined(Struct, frozen=True, gc=False):
     """The device failed at a moment that leaves open whether the transaction took effect.
 
     Whoever staged bytes for it must keep them: the row that refers to them may be there after a restart.
