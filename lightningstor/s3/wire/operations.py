@@ -1,0 +1,496 @@
+"""THE table: one row for every operation of S3.
+
+The router, the authoriser, the metrics label, the audit name, what answers 501 and the compatibility page are all
+derived from these rows. A row with DTOs is implemented by the handler of its name in `lightningstor.s3.handlers`.
+`tests/s3/test_model_agreement.py` holds every row against botocore's model of S3.
+
+`python -m lightningstor.s3.wire.operations` prints the compatibility page.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lightningstor.s3.wire import dto
+from lightningstor.s3.wire.operation import (
+    DELETE,
+    GET,
+    HEAD,
+    OPTIONS,
+    POST,
+    PUT,
+    Body,
+    Fixed,
+    NotConfigured,
+    Operation,
+    Scope,
+)
+
+__all__ = ["BY_NAME", "OPERATIONS", "Body", "Operation", "Scope"]
+
+SERVICE: Final = Scope.SERVICE
+BUCKET: Final = Scope.BUCKET
+OBJECT: Final = Scope.OBJECT
+
+# Actions of SPEC.md §7.3, and others of the same form where it has none.
+BUCKETS_LIST: Final = "lightningstor:buckets:list"
+BUCKETS_CREATE: Final = "lightningstor:buckets:create"
+BUCKETS_GET: Final = "lightningstor:buckets:get"
+BUCKETS_UPDATE: Final = "lightningstor:buckets:update"
+BUCKETS_DELETE: Final = "lightningstor:buckets:delete"
+OBJECTS_LIST: Final = "lightningstor:objects:list"
+OBJECTS_GET: Final = "lightningstor:objects:get"
+OBJECTS_PUT: Final = "lightningstor:objects:put"
+OBJECTS_COPY: Final = "lightningstor:objects:copy"
+OBJECTS_DELETE: Final = "lightningstor:objects:delete"
+UPLOADS_CREATE: Final = "lightningstor:uploads:create"
+UPLOADS_COMPLETE: Final = "lightningstor:uploads:complete"
+UPLOADS_ABORT: Final = "lightningstor:uploads:abort"
+UPLOADS_LIST: Final = "lightningstor:uploads:list"
+
+# 1,000 keys of 1,024 bytes with an escape here and there; S3's own limit.
+DELETE_BODY_LIMIT: Final = 2 << 20
+# 10,000 parts with ETag and checksum, indented.
+COMPLETE_BODY_LIMIT: Final = 4 << 20
+
+_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+def _empty(root: str, content: str = "") -> Fixed:
+    """An answer with this root element and this in it."""
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return Fixed(f'{declaration}<{root} xmlns="{_NAMESPACE}">{content}</{root}>'.encode())
+
+
+# Deleting a configuration that is not there leaves what was asked for: S3 answers 204, and so do we.
+_GONE: Final = Fixed(status=204)
+_NO_CONFIGURATION: Final = NotConfigured("configuration")
+_NO_METADATA_TABLE: Final = NotConfigured("metadataConfiguration")
+_NO_OBJECT_LOCK: Final = NotConfigured("object-lock of object")
+_LAST_PAGE: Final = "<IsTruncated>false</IsTruncated>"
+
+
+def _read(name: str, query: str, iam: str, unconfigured: NotConfigured | Fixed | None, **more: Any) -> Operation:
+    """A row that reads a bucket's configuration, which no bucket has yet."""
+    return Operation(
+        name, GET, BUCKET, (query,), action=BUCKETS_GET, iam_action=iam, unconfigured=unconfigured, **more
+    )
+
+
+def _write(name: str, query: str, iam: str, *, checksum: bool = True, method: str = PUT, **more: Any) -> Operation:
+    """A row that sets a bucket's configuration: not implemented, whatever it says."""
+    return Operation(
+        name,
+        method,
+        BUCKET,
+        (query,),
+        body=Body.XML,
+        action=BUCKETS_UPDATE,
+        iam_action=iam,
+        requires_checksum=checksum,
+        **more,
+    )
+
+
+def _remove(name: str, query: str, iam: str, unconfigured: NotConfigured | Fixed = _GONE) -> Operation:
+    """A row that removes a bucket's configuration."""
+    return Operation(
+        name,
+        DELETE,
+        BUCKET,
+        (query,),
+        action=BUCKETS_UPDATE,
+        iam_action=iam,
+        success=204,
+        unconfigured=unconfigured,
+    )
+
+
+_IMPLEMENTED: Final[tuple[Operation, ...]] = (
+    # The service
+    Operation(
+        "ListBuckets", GET, SERVICE, (), None, dto.ListBucketsRequest, dto.ListBucketsOutput,
+        action=BUCKETS_LIST, iam_action="s3:ListAllMyBuckets",
+    ),
+    # Buckets
+    Operation(
+        "CreateBucket", PUT, BUCKET, (), None, dto.CreateBucketRequest, dto.CreateBucketOutput, Body.XML,
+        action=BUCKETS_CREATE, iam_action="s3:CreateBucket",
+    ),
+    Operation(
+        "HeadBucket", HEAD, BUCKET, (), None, dto.HeadBucketRequest, dto.HeadBucketOutput,
+        action=BUCKETS_GET, iam_action="s3:ListBucket",
+    ),
+    Operation(
+        "DeleteBucket", DELETE, BUCKET, (), None, dto.DeleteBucketRequest, None,
+        action=BUCKETS_DELETE, iam_action="s3:DeleteBucket", success=204,
+    ),
+    Operation(
+        "GetBucketLocation", GET, BUCKET, ("location",), None,
+        dto.GetBucketLocationRequest, dto.GetBucketLocationOutput,
+        action=BUCKETS_GET, iam_action="s3:GetBucketLocation",
+    ),
+    Operation(
+        "GetBucketVersioning", GET, BUCKET, ("versioning",), None,
+        dto.GetBucketVersioningRequest, dto.GetBucketVersioningOutput,
+        action=BUCKETS_GET, iam_action="s3:GetBucketVersioning",
+    ),
+    Operation(
+        "PutBucketVersioning", PUT, BUCKET, ("versioning",), None, dto.PutBucketVersioningRequest, None, Body.XML,
+        action=BUCKETS_UPDATE, iam_action="s3:PutBucketVersioning", requires_checksum=True,
+        note="MFA delete is refused.",
+    ),
+    Operation(
+        "GetBucketTagging", GET, BUCKET, ("tagging",), None, dto.GetBucketTaggingRequest, dto.GetBucketTaggingOutput,
+        action=BUCKETS_GET, iam_action="s3:GetBucketTagging",
+    ),
+    Operation(
+        "PutBucketTagging", PUT, BUCKET, ("tagging",), None, dto.PutBucketTaggingRequest, None, Body.XML,
+        action=BUCKETS_UPDATE, iam_action="s3:PutBucketTagging", success=204, requires_checksum=True,
+    ),
+    Operation(
+        "DeleteBucketTagging", DELETE, BUCKET, ("tagging",), None, dto.DeleteBucketTaggingRequest, None,
+        action=BUCKETS_UPDATE, iam_action="s3:PutBucketTagging", success=204,
+    ),
+    Operation(
+        "GetBucketAcl", GET, BUCKET, ("acl",), None, dto.GetBucketAclRequest, dto.GetBucketAclOutput,
+        action=BUCKETS_GET, iam_action="s3:GetBucketAcl", note="The owner has full control: ACLs are disabled.",
+    ),
+    # Listings
+    Operation(
+        "ListObjects", GET, BUCKET, (), None, dto.ListObjectsRequest, dto.ListObjectsOutput,
+        action=OBJECTS_LIST, iam_action="s3:ListBucket",
+    ),
+    Operation(
+        "ListObjectsV2", GET, BUCKET, ("list-type=2",), None, dto.ListObjectsV2Request, dto.ListObjectsV2Output,
+        action=OBJECTS_LIST, iam_action="s3:ListBucket",
+    ),
+    Operation(
+        "ListObjectVersions", GET, BUCKET, ("versions",), None,
+        dto.ListObjectVersionsRequest, dto.ListObjectVersionsOutput,
+        action=OBJECTS_LIST, iam_action="s3:ListBucketVersions",
+    ),
+    Operation(
+        "ListMultipartUploads", GET, BUCKET, ("uploads",), None,
+        dto.ListMultipartUploadsRequest, dto.ListMultipartUploadsOutput,
+        action=UPLOADS_LIST, iam_action="s3:ListBucketMultipartUploads",
+    ),
+    # Objects
+    Operation(
+        "PutObject", PUT, OBJECT, (), None, dto.PutObjectRequest, dto.PutObjectOutput, Body.STREAM,
+        action=OBJECTS_PUT, iam_action="s3:PutObject",
+    ),
+    Operation(
+        "GetObject", GET, OBJECT, (), None, dto.GetObjectRequest, dto.GetObjectOutput,
+        action=OBJECTS_GET, iam_action="s3:GetObject",
+    ),
+    Operation(
+        "HeadObject", HEAD, OBJECT, (), None, dto.HeadObjectRequest, dto.HeadObjectOutput,
+        action=OBJECTS_GET, iam_action="s3:GetObject",
+    ),
+    Operation(
+        "DeleteObject", DELETE, OBJECT, (), None, dto.DeleteObjectRequest, dto.DeleteObjectOutput,
+        action=OBJECTS_DELETE, iam_action="s3:DeleteObject", success=204,
+    ),
+    Operation(
+        "DeleteObjects", POST, BUCKET, ("delete",), None, dto.DeleteObjectsRequest, dto.DeleteObjectsOutput, Body.XML,
+        body_limit=DELETE_BODY_LIMIT, action=OBJECTS_DELETE, iam_action="s3:DeleteObject", requires_checksum=True,
+    ),
+    Operation(
+        "CopyObject", PUT, OBJECT, (), "x-amz-copy-source", dto.CopyObjectRequest, dto.CopyObjectOutput,
+        action=OBJECTS_COPY, iam_action="s3:PutObject",
+    ),
+    Operation(
+        "GetObjectAttributes", GET, OBJECT, ("attributes",), None,
+        dto.GetObjectAttributesRequest, dto.GetObjectAttributesOutput,
+        action=OBJECTS_GET, iam_action="s3:GetObjectAttributes",
+    ),
+    Operation(
+        "GetObjectTagging", GET, OBJECT, ("tagging",), None, dto.GetObjectTaggingRequest, dto.GetObjectTaggingOutput,
+        action=OBJECTS_GET, iam_action="s3:GetObjectTagging",
+    ),
+    Operation(
+        "PutObjectTagging", PUT, OBJECT, ("tagging",), None,
+        dto.PutObjectTaggingRequest, dto.PutObjectTaggingOutput, Body.XML,
+        action=OBJECTS_PUT, iam_action="s3:PutObjectTagging", requires_checksum=True,
+    ),
+    Operation(
+        "DeleteObjectTagging", DELETE, OBJECT, ("tagging",), None,
+        dto.DeleteObjectTaggingRequest, dto.DeleteObjectTaggingOutput,
+        action=OBJECTS_PUT, iam_action="s3:DeleteObjectTagging", success=204,
+    ),
+    Operation(
+        "GetObjectAcl", GET, OBJECT, ("acl",), None, dto.GetObjectAclRequest, dto.GetObjectAclOutput,
+        action=OBJECTS_GET, iam_action="s3:GetObjectAcl", note="The owner has full control: ACLs are disabled.",
+    ),
+    # Multipart uploads
+    Operation(
+        "CreateMultipartUpload", POST, OBJECT, ("uploads",), None,
+        dto.CreateMultipartUploadRequest, dto.CreateMultipartUploadOutput,
+        action=UPLOADS_CREATE, iam_action="s3:PutObject",
+    ),
+    Operation(
+        "UploadPart", PUT, OBJECT, ("partNumber", "uploadId"), None,
+        dto.UploadPartRequest, dto.UploadPartOutput, Body.STREAM,
+        action=UPLOADS_CREATE, iam_action="s3:PutObject",
+    ),
+    Operation(
+        "UploadPartCopy", PUT, OBJECT, ("partNumber", "uploadId"), "x-amz-copy-source",
+        dto.UploadPartCopyRequest, dto.UploadPartCopyOutput,
+        action=UPLOADS_CREATE, iam_action="s3:PutObject",
+    ),
+    Operation(
+        "CompleteMultipartUpload", POST, OBJECT, ("uploadId",), None,
+        dto.CompleteMultipartUploadRequest, dto.CompleteMultipartUploadOutput, Body.XML,
+        body_limit=COMPLETE_BODY_LIMIT, action=UPLOADS_COMPLETE, iam_action="s3:PutObject",
+    ),
+    Operation(
+        "AbortMultipartUpload", DELETE, OBJECT, ("uploadId",), None,
+        dto.AbortMultipartUploadRequest, dto.AbortMultipartUploadOutput,
+        action=UPLOADS_ABORT, iam_action="s3:AbortMultipartUpload", success=204,
+    ),
+    Operation(
+        "ListParts", GET, OBJECT, ("uploadId",), None, dto.ListPartsRequest, dto.ListPartsOutput,
+        action=UPLOADS_LIST, iam_action="s3:ListMultipartUploadParts",
+    ),
+)  # fmt: skip
+
+_BUCKET_CONFIGURATION: Final[tuple[Operation, ...]] = (
+    Operation(
+        "PutBucketAcl", PUT, BUCKET, ("acl",), body=Body.XML, action=BUCKETS_UPDATE, iam_action="s3:PutBucketAcl",
+        requires_checksum=True, acl=True, note="ACLs are disabled: AccessControlListNotSupported.",
+    ),
+    _read("GetBucketAbac", "abac", "s3:GetBucketAbac", _empty("AbacStatus", "<Status>Disabled</Status>")),
+    _write("PutBucketAbac", "abac", "s3:PutBucketAbac", checksum=False),
+    _read(
+        "GetBucketAccelerateConfiguration", "accelerate", "s3:GetAccelerateConfiguration",
+        _empty("AccelerateConfiguration"),
+    ),
+    _write("PutBucketAccelerateConfiguration", "accelerate", "s3:PutAccelerateConfiguration", checksum=False),
+    _read("GetBucketCors", "cors", "s3:GetBucketCORS", NotConfigured("cors")),
+    _write("PutBucketCors", "cors", "s3:PutBucketCORS"),
+    _remove("DeleteBucketCors", "cors", "s3:PutBucketCORS"),
+    _read("GetBucketEncryption", "encryption", "s3:GetEncryptionConfiguration", NotConfigured("encryption")),
+    _write("PutBucketEncryption", "encryption", "s3:PutEncryptionConfiguration"),
+    _remove("DeleteBucketEncryption", "encryption", "s3:PutEncryptionConfiguration"),
+    _read(
+        "GetBucketLifecycleConfiguration", "lifecycle", "s3:GetLifecycleConfiguration", NotConfigured("lifecycle")
+    ),
+    _read(
+        "GetBucketLifecycle", "lifecycle", "s3:GetLifecycleConfiguration", NotConfigured("lifecycle"),
+        superseded_by="GetBucketLifecycleConfiguration",
+    ),
+    _write("PutBucketLifecycleConfiguration", "lifecycle", "s3:PutLifecycleConfiguration"),
+    _write(
+        "PutBucketLifecycle", "lifecycle", "s3:PutLifecycleConfiguration",
+        superseded_by="PutBucketLifecycleConfiguration",
+    ),
+    _remove("DeleteBucketLifecycle", "lifecycle", "s3:PutLifecycleConfiguration"),
+    _read("GetBucketLogging", "logging", "s3:GetBucketLogging", _empty("BucketLoggingStatus")),
+    _write("PutBucketLogging", "logging", "s3:PutBucketLogging"),
+    _read(
+        "GetBucketNotificationConfiguration", "notification", "s3:GetBucketNotification",
+        _empty("NotificationConfiguration"),
+    ),
+    _read(
+        "GetBucketNotification", "notification", "s3:GetBucketNotification", _empty("NotificationConfiguration"),
+        superseded_by="GetBucketNotificationConfiguration",
+    ),
+    _write("PutBucketNotificationConfiguration", "notification", "s3:PutBucketNotification", checksum=False),
+    _write(
+        "PutBucketNotification", "notification", "s3:PutBucketNotification",
+        superseded_by="PutBucketNotificationConfiguration",
+    ),
+    _read("GetObjectLockConfiguration", "object-lock", "s3:GetBucketObjectLockConfiguration",
+          NotConfigured("object-lock")),
+    _write("PutObjectLockConfiguration", "object-lock", "s3:PutBucketObjectLockConfiguration"),
+    _read(
+        "GetBucketOwnershipControls", "ownershipControls", "s3:GetBucketOwnershipControls",
+        NotConfigured("ownershipControls"),
+    ),
+    _write("PutBucketOwnershipControls", "ownershipControls", "s3:PutBucketOwnershipControls"),
+    _remove("DeleteBucketOwnershipControls", "ownershipControls", "s3:PutBucketOwnershipControls"),
+    _read("GetBucketPolicy", "policy", "s3:GetBucketPolicy", NotConfigured("policy")),
+    Operation(
+        "PutBucketPolicy", PUT, BUCKET, ("policy",), body=Body.RAW, action=BUCKETS_UPDATE,
+        iam_action="s3:PutBucketPolicy", success=204, requires_checksum=True,
+    ),
+    _remove("DeleteBucketPolicy", "policy", "s3:DeleteBucketPolicy"),
+    _read("GetBucketPolicyStatus", "policyStatus", "s3:GetBucketPolicyStatus", NotConfigured("policy")),
+    _read(
+        "GetPublicAccessBlock", "publicAccessBlock", "s3:GetBucketPublicAccessBlock",
+        NotConfigured("publicAccessBlock"),
+    ),
+    _write("PutPublicAccessBlock", "publicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+    _remove("DeletePublicAccessBlock", "publicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+    _read("GetBucketReplication", "replication", "s3:GetReplicationConfiguration", NotConfigured("replication")),
+    _write("PutBucketReplication", "replication", "s3:PutReplicationConfiguration"),
+    _remove("DeleteBucketReplication", "replication", "s3:PutReplicationConfiguration"),
+    _read(
+        "GetBucketRequestPayment", "requestPayment", "s3:GetBucketRequestPayment",
+        _empty("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>"),
+    ),
+    _write("PutBucketRequestPayment", "requestPayment", "s3:PutBucketRequestPayment"),
+    _read("GetBucketWebsite", "website", "s3:GetBucketWebsite", NotConfigured("website")),
+    _write("PutBucketWebsite", "website", "s3:PutBucketWebsite"),
+    _remove("DeleteBucketWebsite", "website", "s3:DeleteBucketWebsite"),
+)  # fmt: skip
+
+
+def _numbered(stem: str, query: str, iam: str, result: str, *, plural: str = "") -> tuple[Operation, ...]:
+    """The four rows of a configuration that a bucket may have several of, by id."""
+    by_id = ((query, "id"), _NO_CONFIGURATION)
+    return (
+        Operation(
+            f"GetBucket{stem}Configuration", GET, BUCKET, by_id[0], action=BUCKETS_GET, iam_action=f"s3:Get{iam}",
+            unconfigured=by_id[1],
+        ),
+        _read(f"ListBucket{stem}Configurations", query, f"s3:Get{iam}", _empty(result, _LAST_PAGE)),
+        _write(f"PutBucket{stem}Configuration", query, f"s3:Put{iam}", checksum=False),
+        _remove(f"DeleteBucket{stem}Configuration", query, f"s3:Put{iam}", _NO_CONFIGURATION),
+    )  # fmt: skip
+
+
+_NUMBERED_CONFIGURATION: Final[tuple[Operation, ...]] = (
+    *_numbered("Analytics", "analytics", "AnalyticsConfiguration", "ListBucketAnalyticsConfigurationsResult"),
+    *_numbered(
+        "IntelligentTiering", "intelligent-tiering", "IntelligentTieringConfiguration",
+        "ListBucketIntelligentTieringConfigurationsResult",
+    ),
+    *_numbered("Inventory", "inventory", "InventoryConfiguration", "ListInventoryConfigurationsResult"),
+    *_numbered("Metrics", "metrics", "MetricsConfiguration", "ListMetricsConfigurationsResult"),
+)  # fmt: skip
+
+_METADATA_TABLES: Final[tuple[Operation, ...]] = (
+    _write(
+        "CreateBucketMetadataConfiguration", "metadataConfiguration", "s3:CreateBucketMetadataTableConfiguration",
+        method=POST,
+    ),
+    _read(
+        "GetBucketMetadataConfiguration", "metadataConfiguration", "s3:GetBucketMetadataTableConfiguration",
+        _NO_METADATA_TABLE,
+    ),
+    _remove(
+        "DeleteBucketMetadataConfiguration", "metadataConfiguration", "s3:DeleteBucketMetadataTableConfiguration"
+    ),
+    _write(
+        "CreateBucketMetadataTableConfiguration", "metadataTable", "s3:CreateBucketMetadataTableConfiguration",
+        method=POST,
+    ),
+    _read(
+        "GetBucketMetadataTableConfiguration", "metadataTable", "s3:GetBucketMetadataTableConfiguration",
+        _NO_METADATA_TABLE,
+    ),
+    _remove(
+        "DeleteBucketMetadataTableConfiguration", "metadataTable", "s3:DeleteBucketMetadataTableConfiguration"
+    ),
+    _write(
+        "UpdateBucketMetadataAnnotationTableConfiguration", "metadataAnnotationTable",
+        "s3:UpdateBucketMetadataAnnotationTableConfiguration",
+    ),
+    _write(
+        "UpdateBucketMetadataInventoryTableConfiguration", "metadataInventoryTable",
+        "s3:UpdateBucketMetadataInventoryTableConfiguration",
+    ),
+    _write(
+        "UpdateBucketMetadataJournalTableConfiguration", "metadataJournalTable",
+        "s3:UpdateBucketMetadataJournalTableConfiguration",
+    ),
+)  # fmt: skip
+
+_OBJECT_FEATURES: Final[tuple[Operation, ...]] = (
+    Operation(
+        "PutObjectAcl", PUT, OBJECT, ("acl",), body=Body.XML, action=OBJECTS_PUT, iam_action="s3:PutObjectAcl",
+        requires_checksum=True, acl=True, note="ACLs are disabled: AccessControlListNotSupported.",
+    ),
+    Operation(
+        "GetObjectLegalHold", GET, OBJECT, ("legal-hold",), action=OBJECTS_GET, iam_action="s3:GetObjectLegalHold",
+        unconfigured=_NO_OBJECT_LOCK,
+    ),
+    Operation(
+        "PutObjectLegalHold", PUT, OBJECT, ("legal-hold",), body=Body.XML, action=OBJECTS_PUT,
+        iam_action="s3:PutObjectLegalHold", requires_checksum=True,
+    ),
+    Operation(
+        "GetObjectRetention", GET, OBJECT, ("retention",), action=OBJECTS_GET, iam_action="s3:GetObjectRetention",
+        unconfigured=_NO_OBJECT_LOCK,
+    ),
+    Operation(
+        "PutObjectRetention", PUT, OBJECT, ("retention",), body=Body.XML, action=OBJECTS_PUT,
+        iam_action="s3:PutObjectRetention", requires_checksum=True,
+    ),
+    Operation(
+        "GetObjectTorrent", GET, OBJECT, ("torrent",), action=OBJECTS_GET, iam_action="s3:GetObjectTorrent"
+    ),
+    Operation(
+        "RestoreObject", POST, OBJECT, ("restore",), body=Body.XML, action=OBJECTS_PUT, iam_action="s3:RestoreObject"
+    ),
+    Operation(
+        "SelectObjectContent", POST, OBJECT, ("select", "select-type=2"), body=Body.XML, action=OBJECTS_GET,
+        iam_action="s3:GetObject", note="Closed to new customers of S3 as well.",
+    ),
+    Operation(
+        "RenameObject", PUT, OBJECT, ("renameObject",), action=OBJECTS_PUT, iam_action="s3:PutObject",
+        note="S3 has it for directory buckets only.",
+    ),
+    Operation(
+        "UpdateObjectEncryption", PUT, OBJECT, ("encryption",), body=Body.XML, action=OBJECTS_PUT,
+        iam_action="s3:UpdateObjectEncryption", requires_checksum=True,
+    ),
+    Operation(
+        "GetObjectAnnotation", GET, OBJECT, ("annotation", "annotationName"), action=OBJECTS_GET,
+        iam_action="s3:GetObjectAnnotation",
+    ),
+    Operation(
+        "ListObjectAnnotations", GET, OBJECT, ("annotation",), action=OBJECTS_GET,
+        iam_action="s3:ListObjectAnnotations",
+    ),
+    Operation(
+        "PutObjectAnnotation", PUT, OBJECT, ("annotation",), body=Body.STREAM, action=OBJECTS_PUT,
+        iam_action="s3:PutObjectAnnotation",
+    ),
+    Operation(
+        "DeleteObjectAnnotation", DELETE, OBJECT, ("annotation",), action=OBJECTS_PUT,
+        iam_action="s3:DeleteObjectAnnotation", success=204,
+    ),
+)  # fmt: skip
+
+_ELSEWHERE: Final[tuple[Operation, ...]] = (
+    Operation(
+        "CreateSession", GET, BUCKET, ("session",), action=BUCKETS_GET, iam_action="s3express:CreateSession",
+        note="S3 has it for directory buckets only.",
+    ),
+    Operation(
+        "ListDirectoryBuckets", GET, SERVICE, action=BUCKETS_LIST, iam_action="s3express:ListAllMyDirectoryBuckets",
+        superseded_by="ListBuckets", note="S3 has it at another host, for directory buckets only.",
+    ),
+    Operation(
+        "WriteGetObjectResponse", POST, SERVICE, body=Body.STREAM, action=OBJECTS_GET,
+        iam_action="s3-object-lambda:WriteGetObjectResponse", note="Part of S3 Object Lambda, at a host of its own.",
+    ),
+    # Not in botocore's model: what browsers send.
+    Operation(
+        "PostObject", POST, BUCKET, body=Body.STREAM, action=OBJECTS_PUT, iam_action="s3:PutObject",
+        note="Uploads by HTML form.",
+    ),
+    *(
+        Operation(
+            name, OPTIONS, scope, action=action, iam_action="s3:GetBucketCORS", signed=False,
+            unconfigured=NotConfigured("preflight"), note="No bucket allows cross-origin requests yet: 403.",
+        )
+        for name, scope, action in (
+            ("OptionsBucket", BUCKET, BUCKETS_GET),
+            ("OptionsObject", OBJECT, OBJECTS_GET),
+        )
+    ),
+)  # fmt: skip
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *_IMPLEMENTED,
+    *_BUCKET_CONFIGURATION,
+    *_NUMBERED_CONFIGURATION,
+    *_METADATA_TABLES,
+    *_OBJECT_FEATURES,
+    *_ELSEWHERE,
+)
+BY_NAME: Final[dict[str, Operation]] = {operation.name: operation for operation in OPERATIONS}
