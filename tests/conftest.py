@@ -67,7 +67,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     allowed_file = session.config.getoption("--allowed-skips")
     if allowed_file is None:
         return
-    refused: list[Skip] = AllowedSkips.read(allowed_file).refused(session.config.stash[_SKIPS])
+    skips: list[Skip] = session.config.stash[_SKIPS]
+    refused = AllowedSkips.read(allowed_file).refused(skips)
     session.config.stash[_REFUSED] = refused
     if refused and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -137,8 +136,3 @@ def run_client(
         return runs[client.name, scheme]
 
     return run
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Botocore must not look for settings of whoever runs the tests."""
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

@@ -12,7 +12,8 @@ _ODD = (
     "\u65e5\u672c\u8a9e", "\U0001f600", "\u05e9\u05dc\u05d5\u05dd", "\u202eright-to-left", "\u00a0", "\ufffd",
     "a&b", "<a>", "'single'", '"double"', "back\\slash", "#hash", "question?", "a=b", "semi;colon", "co:lon", "@at",
     "ex!", "$dollar", "st*r", "(round)", "[square]", "{curly}", "tilde~", "`tick`", "pi|pe", "^",
-    "com,ma", "under_score-dash.dot", "&amp;", "&#9;", "?versionId=null", "?uploads", "name.tar.gz", "-leading-dash", ".hidden", "x" * 200,
+    "com,ma", "under_score-dash.dot", "&amp;", "&#9;", "?versionId=null", "?uploads", "name.tar.gz", "-leading-dash", ".hidden",
+    "x" * 200,
 )  # fmt: skip
 # Tab, line feed and carriage return are characters of XML; the others, and U+FFFE, aren't.
 _CONTROL = ("\x01", "\x08", "\t", "\n", "\r", "\r\n", "\x1f", "\x7f", "\x85", "\ufffe")
