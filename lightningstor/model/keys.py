@@ -19,6 +19,7 @@ __all__ = [
     "GC_END",
     "ROOT",
     "access_key_of",
+    "boot_of",
     "bucket",
     "bucket_by_name",
     "buckets_of_org",
@@ -28,6 +29,7 @@ __all__ = [
     "credential_ranges",
     "data",
     "data_id",
+    "data_id_of_chunk",
     "end_of",
     "end_of_key",
     "escape",
@@ -185,6 +187,23 @@ def chunk_id(data: int, index: int) -> str:
     256 bodies in a row share a directory, so that making one and syncing it is shared as well.
     """
     return f"{data >> 8 & 0xFF:02x}{data >> 16 & 0xFF:02x}{data >> 24:010x}{data & 0xFF:02x}-{index:06x}"
+
+
+def data_id_of_chunk(chunk: str) -> int:
+    """The data id in a chunk's name: `chunk_id` undone.
+
+    Raises:
+        ValueError: it is no name of ours.
+    """
+    digits = chunk.partition("-")[0]
+    if len(digits) != 16:
+        raise ValueError(f"{chunk!r} is not the name of a chunk")
+    return int(digits[4:14] + digits[2:4] + digits[0:2] + digits[14:], 16)
+
+
+def boot_of(data: int) -> int:
+    """The boot in which a data id was drawn."""
+    return data >> _COUNTER_BITS
 
 
 def gc(due_ms: int, name: str) -> bytes:

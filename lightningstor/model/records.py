@@ -2,7 +2,8 @@
 
 Stored as JSON by `model.codec`; frozen. They are msgspec structs and not attrs classes, since those keep the order of
 their fields, leave defaults out and decode in less than half the time (a LIST decodes 1,000). Every stored record
-begins with `v`, its format number, which has no default. To change one: `msgspec.structs.replace`. Times are milliseconds since the Unix epoch, sizes bytes. `version_id` is always the internal, time-ordered id; S3 shows
+begins with `v`, its format number, which has no default. To change one: `msgspec.structs.replace`. Times are
+milliseconds since the Unix epoch, sizes bytes. `version_id` is always the internal, time-ordered id; S3 shows
 "null" where `is_null` is set.
 """
 
@@ -12,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from lightningstor.chunks.api import ChunkRef
+from lightningstor.model.chunk_ref import ChunkRef
 
 __all__ = [
     "DISABLED",
@@ -207,7 +208,11 @@ class CompletedUpload(Struct, frozen=True, omit_defaults=True):
 
 
 class MultipartUpload(Struct, frozen=True, omit_defaults=True):
-    """A multipart upload. `status`: InProgress, Completing (void in a boot after `completing_boot`), Completed, Aborted."""
+    """A multipart upload.
+
+    Args:
+        status: "InProgress", "Completing" (void in every boot but `completing_boot`), "Completed" or "Aborted".
+    """
 
     v: int
     upload_id: str

@@ -108,7 +108,11 @@ class BodySource(Protocol):
 
 @frozen
 class ObjectDraft:
-    """Everything of a new object but its bytes. `checksum_algorithm`: an S3 name to compute and keep; None: CRC64NVME."""
+    """Everything of a new object but its bytes.
+
+    Args:
+        checksum_algorithm: the S3 name of the checksum to compute and keep; None: CRC64NVME.
+    """
 
     owner: Owner
     content_type: str | None = None
@@ -121,7 +125,11 @@ class ObjectDraft:
 
 @frozen
 class UploadDraft:
-    """Everything of a new multipart upload. `checksum_type`: "COMPOSITE", "FULL_OBJECT" or None (the algorithm's default)."""
+    """Everything of a new multipart upload.
+
+    Args:
+        checksum_type: "COMPOSITE", "FULL_OBJECT" or None, which is the algorithm's default.
+    """
 
     object: ObjectDraft
     checksum_type: str | None = None
@@ -171,7 +179,7 @@ class ReadPlan:
 
 @frozen
 class PartSlice:
-    """Where part `number` of a multipart object lies in it; `count` parts in all (1 for an object that is not multipart)."""
+    """Where part `number` of an object lies in it, of `count` parts in all; an object that is not multipart has 1."""
 
     number: int
     offset: int
@@ -195,7 +203,7 @@ class Listing:
     Args:
         objects: (key, version) pairs.
         prefixes: common prefixes.
-        next_after: where to go on: pass it as `after`. A key, or a common prefix (then all keys under it are passed over).
+        next_after: pass it as `after` to go on: a key, or a common prefix, and then all keys under it are passed over.
     """
 
     objects: Sequence[tuple[str, VersionSummary]]

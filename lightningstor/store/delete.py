@@ -135,7 +135,7 @@ class Deletes:
         return None
 
     async def _promote(self, parts: TxnParts, bucket: Bucket, key: str, row_key: bytes) -> None:
-        """The newest of the non-current versions becomes current. None appears meanwhile: that changes the current row."""
+        """The newest non-current version becomes current. A newer one cannot appear: that changes the current row."""
         prefix = keys.versions_of_key(bucket.org_id, bucket.bucket_id, key)
         newest: list[Row] = await self.ctx.kv.scan(prefix, keys.end_of_key(prefix), 1)
         if not newest:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from attrs import define
 
-from lightningstor.kv.api import Applied, Check, Row, Txn
+from lightningstor.kv.api import Check, Row, Txn
 from lightningstor.model import keys
-from lightningstor.model.codec import GC_ENTRY, MANIFEST, PART_LIST, RECORD_FORMAT, UPLOAD_PART, encode
-from lightningstor.model.records import BodyRef, Bucket, GcEntry, Owner, PartEntry, UploadPart
+from lightningstor.model.codec import GC_ENTRY, MANIFEST, PART_LIST, RECORD_FORMAT, UPLOAD_PART
+from lightningstor.model.records import BodyRef, Bucket, GcEntry, Owner, PartEntry
 from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.publish import TxnParts
 

@@ -273,7 +273,7 @@ class _VersionsMerged:
 
 
 async def _behind_version(reads: KvReads, bucket: Bucket, key: str, version_id: str) -> bytes:
-    """The start of the non-current versions of the key that follow the one named (all, where that is the current one)."""
+    """Where the non-current versions that follow the one named begin: all of the key's, if that is the current one."""
     scope = (bucket.org_id, bucket.bucket_id, key)
     row = await reads.get(keys.object_current(*scope))
     if row is not None and OBJECT_VERSION.decode(row.value, row.key).shown_id == version_id:

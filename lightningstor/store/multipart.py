@@ -20,7 +20,6 @@ from lightningstor.model.records import GcEntry, MultipartUpload, UploadPart
 from lightningstor.store.api import BodySource, PartListing, UploadDraft
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
-from lightningstor.store.gc import Collector
 from lightningstor.store.ingest import ingest
 from lightningstor.store.publish import Attempts, TxnParts, free_body, is_deleting
 from lightningstor.store.staging import Staged, commit_staged
@@ -34,7 +33,7 @@ DEFAULT_ALGORITHM = "CRC64NVME"
 
 
 def default_checksum_type(algorithm: str | None) -> str:
-    """How the checksum of a multipart object is made where the caller does not say (S3, "Checking object integrity")."""
+    """How a multipart object's checksum is made where the caller does not say (S3, "Checking object integrity")."""
     return "FULL_OBJECT" if algorithm in (None, DEFAULT_ALGORITHM) else "COMPOSITE"
 
 
@@ -82,7 +81,6 @@ class Uploads:
     ctx: StoreContext
     catalog: BucketCatalog
     finder: UploadsFinder
-    collector: Collector
 
     async def create(self, bucket: str, key: str, draft: UploadDraft) -> MultipartUpload:
         """Begin an upload.

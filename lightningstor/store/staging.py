@@ -56,12 +56,15 @@ class Staged:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._published or self.writer is None or self._may_be_referred_to(error):
+        if self.writer is None:
             return
-        await self.writer.abort()
+        if self._published or self._may_be_referred_to(error):
+            self.writer.keep()
+        else:
+            await self.writer.abort()
 
     def _may_be_referred_to(self, error: BaseException | None) -> bool:
-        """Whether the commit's end is unknown. The Kv contract: other store errors and a cancellation change nothing."""
+        """Whether the commit's end is unknown: by the Kv contract other store errors and a cancellation change nothing."""
         if isinstance(error, CommitUndetermined):
             return True
         return self._committing and not isinstance(error, StoreError | trio.Cancelled)
