@@ -14,7 +14,7 @@ from lightningstor.config.option import Option
 from lightningstor.config.problems import ConfigError, nearest
 from lightningstor.config.sections import SECTIONS, Config
 from lightningstor.config.table import ENTRIES, FILE_SUFFIX, all_options, by_path, by_variable, entries_of
-from lightningstor.config.values import Address, expected_words, parse_text, parse_toml
+from lightningstor.config.values import expected_words, parse_text, parse_toml
 
 __all__ = ["CONFIG_VARIABLE", "DEFAULT", "Loaded", "load"]
 
@@ -111,8 +111,8 @@ class _Loader:
                 origins[option.path] = setting.origin
                 continue
             origins[option.path] = DEFAULT
-            if dev is not None and dev.value and isinstance(option.default, Address):
-                values[option.section][option.name] = Address("127.0.0.1", option.default.port)
+            if dev is not None and dev.value and option.dev_default is not attrs.NOTHING:
+                values[option.section][option.name] = option.dev_default
         return Loaded(self._build(values), origins, config_file)
 
     def _build(self, values: dict[str, dict[str, Any]]) -> Config:

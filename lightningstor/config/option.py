@@ -54,6 +54,7 @@ class _Declared:
     file_form: bool
     rule: Rule | Bounds | None
     applies: str
+    dev_default: Any
 
 
 @frozen
@@ -73,6 +74,7 @@ class Option:
         file_form: `<name>_file` in TOML and `<VARIABLE>_FILE` name a file that holds the value.
         rule: what the value must fulfil beyond its type.
         applies: words for the default where the value depends on something; otherwise "".
+        dev_default: the default with `--dev`; `attrs.NOTHING` where that is the same.
     """
 
     section: str
@@ -87,6 +89,7 @@ class Option:
     file_form: bool
     rule: Rule | Bounds | None
     applies: str
+    dev_default: Any
 
     @property
     def path(self) -> str:
@@ -110,12 +113,13 @@ def option(
     file_form: bool = False,
     rule: Rule | Bounds | None = None,
     applies: str = "",
+    dev_default: Any = attrs.NOTHING,
 ) -> Any:
     """Declare a field of a section; the arguments are those of `Option`.
 
     A value that breaks the rule raises ValueError also when the section is made by hand.
     """
-    declared = _Declared(meaning, variable, also, flag, secret, file_form or secret, rule, applies)
+    declared = _Declared(meaning, variable, also, flag, secret, file_form or secret, rule, applies, dev_default)
 
     def validate(_: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
         if rule is not None and not rule.test(value):
@@ -150,6 +154,7 @@ def _options_of(cls: type, section: str, prefix: str | None) -> Iterator[Option]
             file_form=declared.file_form,
             rule=declared.rule,
             applies=declared.applies,
+            dev_default=declared.dev_default,
         )
 
 

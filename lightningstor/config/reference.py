@@ -162,8 +162,10 @@ def _default(option: Option) -> str:
     if plain == []:
         return "none"
     text = str(plain).lower() if isinstance(plain, bool) else str(plain)
-    shown = ", ".join(plain) if isinstance(plain, list) else text
-    return f"`{shown}`" + (f" ({option.applies})" if option.applies else "")
+    shown = "`" + (", ".join(plain) if isinstance(plain, list) else text) + "`"
+    if option.dev_default is not attrs.NOTHING:
+        return f"{shown}; with `dev` `{_toml_value(option, option.dev_default)}`"
+    return shown
 
 
 if __name__ == "__main__":

@@ -95,16 +95,16 @@ class ServerSettings:
     """Where the daemon listens and where its data directory is."""
 
     s3_addr: Address = option(
-        Address("0.0.0.0", 9000), "S3 HTTP listen address.", flag="--s3-addr", applies="127.0.0.1:9000 with `dev`"
+        Address("0.0.0.0", 9000), "S3 HTTP listen address.", flag="--s3-addr", dev_default=Address("127.0.0.1", 9000)
     )
     grpc_addr: Address | None = option(
-        Address("0.0.0.0", 9001), "gRPC listen address.", flag="--grpc-addr", applies="127.0.0.1:9001 with `dev`"
+        Address("0.0.0.0", 9001), "gRPC listen address.", flag="--grpc-addr", dev_default=Address("127.0.0.1", 9001)
     )
     admin_addr: Address | None = option(
         Address("0.0.0.0", 9003),
         "Listen address of /health, /ready and /metrics.",
         flag="--admin-addr",
-        applies="127.0.0.1:9003 with `dev`",
+        dev_default=Address("127.0.0.1", 9003),
     )
     data_dir: Path | None = option(
         None,
@@ -319,7 +319,10 @@ class LoggingSettings:
         "info", "The least level that is logged.", variable="LIGHTNINGSTOR_LOG_LEVEL", flag="--log-level"
     )
     format: Literal["json", "console"] = option(
-        "json", "One JSON object a line, or lines for people.", variable="LIGHTNINGSTOR_LOG_FORMAT"
+        "json",
+        "One JSON object a line, or lines for people.",
+        variable="LIGHTNINGSTOR_LOG_FORMAT",
+        dev_default="console",
     )
 
 

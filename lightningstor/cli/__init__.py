@@ -1,0 +1,24 @@
+"""The commands: `lightningstor-server` runs a daemon, `lightningstor` looks after one.
+
+Exit codes: 0 success, 1 the command failed, 2 it was called or configured wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["main", "server_main"]
+
+
+def server_main(arguments: Sequence[str] | None = None) -> int:
+    """`lightningstor-server`; its exit code."""
+    from lightningstor.cli.server import run
+
+    return run(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`lightningstor`; its exit code."""
+    from lightningstor.cli.commands import run
+
+    return run(arguments)
