@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
+from lightningstor.model.chunk_ref import ChunkRef
+
 __all__ = [
     "BackendCapabilities",
     "Buffer",
+    "ChunkReader",
     "ChunkRef",
     "ChunkStore",
     "ChunkWriter",
@@ -23,24 +27,6 @@ __all__ = [
 ]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
-
-
-@frozen
-class ChunkRef:
-    """Where a piece of an object lies, and how to know that it is the right one.
-
-    Args:
-        chunk_id: the chunk's name; see `lightningstor.model.keys.chunk_id`.
-        offset: of its first byte in the object, in bytes.
-        size: of the data, in bytes.
-        checksum: CRC32C of the chunk's footer, 8 hex digits. The footer holds a CRC32C for each block of
-            64 KiB and the chunk id, so it vouches for the data and for its place.
-    """
-
-    chunk_id: str
-    offset: int
-    size: int
-    checksum: str
 
 
 class DurabilityLevel(enum.Enum):
@@ -76,16 +62,40 @@ class ChunkWriter(Protocol):
         """
         ...
 
-    async def seal(self, offset: int) -> ChunkRef:
+    async def seal(self, offset: int, last: Sequence[Buffer] = ()) -> ChunkRef:
         """Write the footer and make file and directory entry durable; then nothing can lose the chunk.
 
         Args:
             offset: of the chunk's first byte in its object, kept in the reference.
+            last: pieces to append first, in the same hop: a chunk that fits one batch costs no hop more.
+
+        Raises:
+            StorageFull, StorageReadOnly: the device refused; the chunk is to be aborted.
         """
         ...
 
     async def abort(self) -> None:
         """Remove what was written. Shielded: it runs to its end in a cancelled scope. Never raises OSError."""
+        ...
+
+
+class ChunkReader(Protocol):
+    """One chunk being read, piece by piece; made by `ChunkStore.open_reader`."""
+
+    async def read(self, offset: int, length: int, buffer: bytearray) -> memoryview:
+        """`length` bytes from `offset` of the chunk, every block that they touch verified.
+
+        Args:
+            buffer: room that the reader may use; at least as long as the whole blocks of 64 KiB that the range
+                touches (the last block of a chunk counts as whole).
+
+        Returns:
+            The bytes, in `buffer` or elsewhere; good until `buffer` is used again or the reader is closed.
+
+        Raises:
+            BytesMissing: there is no such chunk.
+            BytesCorrupt: a block, the footer or the size is not what was written, or the device cannot read it.
+        """
         ...
 
 
@@ -100,6 +110,10 @@ class ChunkStore(Protocol):
 
     async def put_chunk(self, chunk_id: str, data: Buffer) -> ChunkRef:
         """`begin`, `append`, `seal` in one; offset 0."""
+        ...
+
+    def open_reader(self, ref: ChunkRef) -> AbstractAsyncContextManager[ChunkReader]:
+        """Read a chunk in pieces. The chunk is opened at the first read; a missing one is found then."""
         ...
 
     async def get_chunk(self, ref: ChunkRef) -> bytes:

@@ -1,0 +1,167 @@
+"""Digests of a body, computed beside its writing.
+
+MD5 (1.6 ms a MiB) is the slowest step of a PUT, SHA-256 (0.7 ms) the next; the CRCs are nearly free. So a pipeline has
+at most two lanes, each a hop of its own per batch: one for MD5 and the CRCs, one for the slow ones besides. Small
+bodies are hashed in place: up to 64 KiB a hop costs as much as the hashing.
+
+Digests are raw bytes; a CRC is big-endian, as S3 encodes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from lightningstor.chunks.api import Buffer
+from lightningstor.ports import Blocking, World
+
+__all__ = ["ALGORITHMS", "INLINE_MAX", "DigestLane", "DigestPipeline", "digest_inline"]
+
+INLINE_MAX: Final = 64 << 10
+"""Up to this many bytes are hashed without a hop."""
+
+
+class _Hash(Protocol):
+    def update(self, data: Buffer, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc:
+    """A CRC with the interface of hashlib."""
+
+    __slots__ = ("_compute", "_length", "_value")
+
+    def __init__(self, compute: Callable[[Buffer, int], int], length: int) -> None:
+        self._compute = compute
+        self._length = length
+        self._value = 0
+
+    def update(self, data: Buffer, /) -> None:
+        self._value = self._compute(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._length)
+
+
+def _md5() -> _Hash:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _sha1() -> _Hash:
+    return hashlib.sha1(usedforsecurity=False)
+
+
+# isal's CRC32 is twelve times as fast as awscrt's; CRC64NVME only awscrt has. awscrt takes 0.05 s to import: late.
+
+
+def _crc32() -> _Hash:
+    from isal.isal_zlib import crc32
+
+    return _Crc(crc32, 4)
+
+
+def _crc32c() -> _Hash:
+    from awscrt.checksums import crc32c
+
+    return _Crc(crc32c, 4)
+
+
+def _crc64nvme() -> _Hash:
+    from awscrt.checksums import crc64nvme
+
+    return _Crc(crc64nvme, 8)
+
+
+_MAKERS: Final[dict[str, Callable[[], _Hash]]] = {
+    "md5": _md5,
+    "sha1": _sha1,
+    "sha256": hashlib.sha256,
+    "sha512": hashlib.sha512,
+    "crc32": _crc32,
+    "crc32c": _crc32c,
+    "crc64nvme": _crc64nvme,
+}
+
+ALGORITHMS: Final = frozenset(_MAKERS)
+"""Every algorithm there is here."""
+
+_SECOND_LANE: Final = frozenset({"sha1", "sha256", "sha512"})
+
+
+def _make(algorithm: str) -> _Hash:
+    maker = _MAKERS.get(algorithm)
+    if maker is None:
+        raise ValueError(f"no digest {algorithm!r}; there are {', '.join(sorted(ALGORITHMS))}")
+    return maker()
+
+
+def digest_inline(algorithms: Iterable[str], data: Buffer) -> dict[str, bytes]:
+    """Every algorithm's digest of `data`, computed here and now: 9 µs for MD5 and CRC64NVME of 4 KiB.
+
+    Raises:
+        ValueError: an unknown algorithm.
+    """
+    digests: dict[str, bytes] = {}
+    for algorithm in algorithms:
+        state = _make(algorithm)
+        state.update(data)
+        digests[algorithm] = state.digest()
+    return digests
+
+
+class DigestLane:
+    """Some digests that are computed one after the other. `update` is synchronous, for a thread."""
+
+    __slots__ = ("_states",)
+
+    def __init__(self, algorithms: Iterable[str]) -> None:
+        self._states = {algorithm: _make(algorithm) for algorithm in algorithms}
+
+    def update(self, pieces: Sequence[Buffer]) -> None:
+        """Take the next pieces of the body."""
+        for state in self._states.values():
+            for piece in pieces:
+                state.update(piece)
+
+    def digests(self) -> dict[str, bytes]:
+        """The digests of what was taken so far."""
+        return {algorithm: state.digest() for algorithm, state in self._states.items()}
+
+
+class DigestPipeline:
+    """Digests of one body, taken batch by batch and in order.
+
+    Hand it to `ChunkManager.writer`, which feeds each lane beside the writing; or feed it with `update`.
+
+    Args:
+        algorithms: which digests; each of `ALGORITHMS`, repeats don't matter.
+        world: its Blocking runs the lanes.
+    """
+
+    def __init__(self, algorithms: Iterable[str], world: World) -> None:
+        wanted = set(algorithms)
+        second = wanted & _SECOND_LANE if "md5" in wanted else frozenset[str]()
+        self.lanes: Final = tuple(DigestLane(sorted(group)) for group in (wanted - second, second) if group)
+        """What may be updated at the same time."""
+        self._blocking: Blocking = world.blocking
+
+    async def update(self, pieces: Sequence[Buffer]) -> None:
+        """Take the next pieces, which must not change until this returns. A failed or cancelled update ends the use."""
+        if sum(map(len, pieces)) <= INLINE_MAX:
+            await trio.lowlevel.checkpoint()
+            for lane in self.lanes:
+                lane.update(pieces)
+        elif len(self.lanes) == 1:
+            await self._blocking.run(self.lanes[0].update, pieces)
+        else:
+            async with trio.open_nursery() as nursery:
+                for lane in self.lanes:
+                    nursery.start_soon(self._blocking.run, lane.update, pieces)
+
+    def digests(self) -> dict[str, bytes]:
+        """Every algorithm's digest of what was taken so far."""
+        return {algorithm: digest for lane in self.lanes for algorithm, digest in lane.digests().items()}

@@ -1,0 +1,223 @@
+"""The door to the disk: the few calls that chunks need, synchronous, behind a protocol.
+
+They run inside `world.blocking.run`; only `read_cached`, `size` and `close` are cheap enough for the event loop. A
+simulated disk implements the same (lightningstor.testing.sim_disk). Errors are the kernel's OSErrors; what they mean
+is decided in lightningstor.chunks.local.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from lightningstor.chunks.api import Buffer
+
+__all__ = ["Disk", "OsDisk"]
+
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+_HAS_VECTORS: Final = hasattr(os, "pwritev") and hasattr(os, "preadv")
+_NO_WAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
+_MAX_VECTORS: Final = 1024
+_UNSUPPORTED: Final = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS})
+
+
+class Disk(Protocol):
+    """A file system. Descriptors are integers; sizes and offsets are bytes."""
+
+    def make_directory(self, path: str) -> None:
+        """Make one directory; no error if it is there."""
+        ...
+
+    def sync_directory(self, path: str) -> None:
+        """Make the directory's entries durable."""
+        ...
+
+    def create(self, path: str) -> int:
+        """Create a file that must not exist, for writing."""
+        ...
+
+    def open(self, path: str) -> int:
+        """Open a file for reading."""
+        ...
+
+    def close(self, descriptor: int) -> None:
+        """Close a descriptor."""
+        ...
+
+    def size(self, descriptor: int) -> int:
+        """The file's length."""
+        ...
+
+    def write(self, descriptor: int, pieces: Sequence[Buffer], offset: int) -> None:
+        """Write all the pieces, one behind the other, from `offset`."""
+        ...
+
+    def sync(self, descriptor: int) -> None:
+        """Make the file's data and length durable."""
+        ...
+
+    def read(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+        """Fill the buffers, one behind the other; the count of bytes is less only at the end of the file."""
+        ...
+
+    def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+        """Fill the buffer as far as that goes without waiting for the device; how many bytes, maybe 0."""
+        ...
+
+    def will_need(self, descriptor: int, offset: int, length: int) -> None:
+        """Advise that these bytes are read next. Never fails."""
+        ...
+
+    def unlink(self, path: str) -> None:
+        """Remove a file. FileNotFoundError if there is none."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or directory."""
+        ...
+
+    def list_directory(self, path: str) -> list[str]:
+        """The names in a directory, in no order. FileNotFoundError if there is none."""
+        ...
+
+
+class OsDisk:
+    """The operating system's file system. Calls that only Linux has are left out elsewhere, at the price of hops."""
+
+    def __init__(self) -> None:
+        self._can_read_cached = bool(_NO_WAIT) and _HAS_VECTORS
+
+    def make_directory(self, path: str) -> None:
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+
+    def sync_directory(self, path: str) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _sync_all(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def create(self, path: str) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
+
+    def open(self, path: str) -> int:
+        return os.open(path, os.O_RDONLY | _NO_FOLLOW)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def size(self, descriptor: int) -> int:
+        return os.fstat(descriptor).st_size
+
+    def write(self, descriptor: int, pieces: Sequence[Buffer], offset: int) -> None:
+        if not _HAS_VECTORS:
+            for piece in pieces:
+                offset = _write_piece(descriptor, memoryview(piece), offset)
+            return
+        for start in range(0, len(pieces), _MAX_VECTORS):
+            group = pieces[start : start + _MAX_VECTORS]
+            wanted = sum(map(len, group))
+            written = os.pwritev(descriptor, group, offset)
+            if written < wanted:
+                _write_rest(descriptor, group, written, offset)
+            offset += wanted
+
+    def sync(self, descriptor: int) -> None:
+        if _FULL_SYNC is not None or not hasattr(os, "fdatasync"):
+            _sync_all(descriptor)
+        else:
+            os.fdatasync(descriptor)
+
+    def read(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+        if _HAS_VECTORS:
+            wanted = sum(map(len, buffers))
+            found = os.preadv(descriptor, buffers, offset)
+            if found == wanted or found == 0:
+                return found
+        else:
+            found = 0
+        # A signal or a huge request can cut a read short, so only nothing at all means the end.
+        skip = found
+        for buffer in buffers:
+            if skip >= len(buffer):
+                skip -= len(buffer)
+                continue
+            rest, skip = buffer[skip:], 0
+            while rest:
+                piece = os.pread(descriptor, len(rest), offset + found)
+                if not piece:
+                    return found
+                rest[: len(piece)] = piece
+                rest = rest[len(piece) :]
+                found += len(piece)
+        return found
+
+    def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+        if not self._can_read_cached:
+            return 0
+        try:
+            return os.preadv(descriptor, (buffer,), offset, _NO_WAIT)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+            # tmpfs and some network file systems: don't ask again.
+            self._can_read_cached = False
+            return 0
+
+    def will_need(self, descriptor: int, offset: int, length: int) -> None:
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
+
+    def unlink(self, path: str) -> None:
+        os.unlink(path)
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(path)
+
+    def list_directory(self, path: str) -> list[str]:
+        return os.listdir(path)
+
+
+def _sync_all(descriptor: int) -> None:
+    """fsync that reaches the medium: macOS's own leaves the data in the drive's cache."""
+    if _FULL_SYNC is not None:
+        try:
+            fcntl.fcntl(descriptor, _FULL_SYNC)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+        else:
+            return
+    os.fsync(descriptor)
+
+
+def _write_piece(descriptor: int, rest: memoryview, offset: int) -> int:
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest = rest[written:]
+        offset += written
+    return offset
+
+
+def _write_rest(descriptor: int, pieces: Sequence[Buffer], written: int, offset: int) -> None:
+    """Go on after a short write; a device that is full says so here."""
+    for piece in pieces:
+        length = len(piece)
+        if written < length:
+            _write_piece(descriptor, memoryview(piece)[written:], offset + written)
+            written = 0
+        else:
+            written -= length
+        offset += length

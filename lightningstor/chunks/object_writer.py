@@ -1,0 +1,327 @@
+"""One object's bytes on their way into chunks.
+
+    append ─▶ batch being gathered ─▶ batch in flight: write hop ∥ digest hops ─▶ chunk sealed beside the next one
+
+A batch is 1 MiB at first and 2 MiB in a long body, so that a hop's 100 µs weigh little; it never crosses the end of
+a chunk. While one batch is in flight the next is gathered. The last batch of a chunk and its sealing are one hop,
+and the next chunk is written meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from lightningstor.chunks.api import Buffer, ChunkRef, ChunkWriter
+from lightningstor.chunks.digest import DigestPipeline
+from lightningstor.chunks.work import Job
+from lightningstor.errors import StoreError
+from lightningstor.model.keys import chunk_id
+
+if TYPE_CHECKING:
+    from lightningstor.chunks.manager import ChunkManager
+
+__all__ = ["ObjectWriter"]
+
+_FIRST_BATCH: Final = 1 << 20
+_LONG_BATCH: Final = 2 << 20
+_LONG_BODY: Final = 8 << 20
+_SMALL_PIECE: Final = 16 << 10
+_SEALS_AT_ONCE: Final = 2
+
+
+class _Batch:
+    """Pieces that belong together, and the room in the budget that they take until every job on them is done."""
+
+    __slots__ = ("jobs_left", "pieces", "size")
+
+    def __init__(self, pieces: list[Buffer], size: int) -> None:
+        self.pieces = pieces
+        self.size = size
+        self.jobs_left = 0
+
+
+class _Chunk:
+    """A chunk that has been begun, or will be with its first batch."""
+
+    __slots__ = ("filled", "index", "ref", "start", "writer")
+
+    def __init__(self, index: int, start: int) -> None:
+        self.index = index
+        self.start = start
+        self.filled = 0
+        self.writer: ChunkWriter | None = None
+        self.ref: ChunkRef | None = None
+
+
+class ObjectWriter:
+    """Writes one object. Use it as a context, which removes everything at its end unless `keep` was called:
+
+        async with manager.writer(data_id, size=length, digests=pipeline) as writer:
+            async for piece in body:
+                await writer.append(piece)
+            refs = await writer.finish()
+            …                               # the bytes are durable; publish them
+            writer.keep()
+
+    Call it from one task at a time.
+    """
+
+    def __init__(
+        self, manager: ChunkManager, data_id: int, size: int | None = None, digests: DigestPipeline | None = None
+    ) -> None:
+        self._manager = manager
+        self._budget = manager.budget
+        self._data_id = data_id
+        self._size = size
+        self._lanes = () if digests is None else digests.lanes
+        self.received = 0
+        """Bytes appended so far."""
+        self._gathered: list[Buffer] = []
+        self._gathered_size = 0
+        self._chunk = _Chunk(0, 0)
+        self._in_flight: list[Job] = []
+        self._sealing: deque[tuple[_Chunk, Job]] = deque()
+        self._sealed: list[ChunkRef] = []
+        self._broken = False
+        self._kept = False
+
+    async def __aenter__(self) -> ObjectWriter:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._kept:
+            await self.abort()
+
+    @property
+    def wants(self) -> int:
+        """How large the next piece had best be, in bytes: less than 1 MiB when memory is short."""
+        return self._budget.share(_FIRST_BATCH)
+
+    async def append(self, piece: Buffer) -> None:
+        """Take the next piece of the body. It returns when there is room for more, not when the piece is written.
+
+        Immutable pieces (bytes, and views of bytes) are kept as they are; others are copied.
+
+        Raises:
+            StorageFull, StorageReadOnly, StoreClosed: the store refused an earlier piece or this one.
+        """
+        self._check_usable()
+        rest = _lasting(piece)
+        while rest:
+            room = self._room()
+            if not room:
+                await self._send_batch()
+                continue
+            part = rest if len(rest) <= room else memoryview(rest)[:room]
+            if not self._budget.take_nowait(len(part)):
+                # Whoever waits for room must hold none.
+                await self._send_batch()
+                await self._settle_all()
+                await self._budget.take(len(part))
+            self._gather(part)
+            rest = b"" if part is rest else memoryview(rest)[room:]
+        if self._size is not None and self.received < self._size and not self._room():
+            await self._send_batch()
+
+    def take_sealed(self) -> list[ChunkRef]:
+        """The references of chunks sealed since the last call, in order; those taken `finish` doesn't repeat.
+
+        So an object of a million chunks needs no list of them: write its manifest segment by segment.
+        """
+        self._collect_sealed()
+        taken, self._sealed = self._sealed, []
+        return taken
+
+    async def finish(self) -> list[ChunkRef]:
+        """Write what is left and seal the last chunk; all of the object is durable then.
+
+        Returns:
+            The references that `take_sealed` has not given out yet, in order. An empty object has none.
+
+        Raises:
+            StorageFull, StorageReadOnly, StoreClosed: the store refused a piece.
+        """
+        self._check_usable()
+        await self._send_batch(last=True)
+        await self._settle_all()
+        return self.take_sealed()
+
+    def keep(self) -> None:
+        """Leave the chunks: from here on a record may refer to them, so that only the collector may remove them.
+
+        Call it before the commit that publishes them, whose outcome can stay unknown; after a commit that certainly
+        did not happen, call `abort`.
+        """
+        self._kept = True
+
+    async def abort(self) -> None:
+        """Remove every chunk of this object, sealed ones too. Shielded; a second call does nothing more."""
+        self._broken = True
+        with trio.CancelScope(shield=True):
+            await self._wait_all()
+            self._drop_gathered()
+            chunks = [chunk for chunk, _ in self._sealing]
+            self._sealing.clear()
+            for chunk in [*chunks, self._chunk]:
+                if chunk.writer is not None and chunk.ref is None:
+                    await chunk.writer.abort()
+            for index in range(self._chunk.index):
+                # What a failing device keeps is unreferenced; the scrubber takes it.
+                with contextlib.suppress(StoreError, OSError):
+                    await self._manager.store.delete_chunk(chunk_id(self._data_id, index))
+            self._chunk = _Chunk(0, 0)
+
+    # Gathering
+
+    def _room(self) -> int:
+        """Bytes that the batch being gathered may still take."""
+        batch = self._budget.share(_LONG_BATCH if self.received >= _LONG_BODY else _FIRST_BATCH)
+        left_in_chunk = self._manager.chunk_size - self._chunk.filled
+        return max(0, min(batch, left_in_chunk) - self._gathered_size)
+
+    def _gather(self, part: Buffer) -> None:
+        """Add a part, for which room is booked. Small ones are joined: each would cost a call in every hop."""
+        if not self._gathered:
+            self._budget.add_collector(self._write_now)
+        last = self._gathered[-1] if self._gathered else None
+        if len(part) > _SMALL_PIECE:
+            self._gathered.append(part)
+        elif isinstance(last, bytearray):
+            last += part
+        else:
+            self._gathered.append(bytearray(part))
+        self._gathered_size += len(part)
+        self.received += len(part)
+
+    def _drop_gathered(self) -> None:
+        self._budget.remove_collector(self._write_now)
+        self._budget.give_back(self._gathered_size)
+        self._gathered, self._gathered_size = [], 0
+
+    # Sending
+
+    def _make_jobs(self, last: bool) -> list[Job]:
+        """Turn what is gathered into the jobs of one batch. The ones before must be done: digests go in order."""
+        batch = _Batch(self._gathered, self._gathered_size)
+        self._gathered, self._gathered_size = [], 0
+        self._budget.remove_collector(self._write_now)
+        chunk = self._chunk
+        chunk.filled += batch.size
+        ends_chunk = last or chunk.filled == self._manager.chunk_size
+        ended = partial(self._job_ended, batch)
+        write = Job(partial(self._write, chunk, batch.pieces, ends_chunk), ended)
+        run = self._manager.world.blocking.run
+        lanes = self._lanes if batch.size else ()
+        jobs = [write, *(Job(partial(run, lane.update, batch.pieces), ended) for lane in lanes)]
+        batch.jobs_left = len(jobs)
+        if ends_chunk:
+            self._sealing.append((chunk, write))
+            self._in_flight = jobs[1:]
+            self._chunk = _Chunk(chunk.index + 1, chunk.start + chunk.filled)
+        else:
+            self._in_flight = jobs
+        return jobs
+
+    async def _send_batch(self, last: bool = False) -> None:
+        """Hand the gathered batch to the workers, once the one before is through.
+
+        Args:
+            last: the chunk ends here, however little it holds.
+        """
+        await self._settle()
+        if not self._gathered and not (last and self._chunk.filled):
+            return
+        jobs = self._make_jobs(last)
+        for number, job in enumerate(jobs):
+            try:
+                await self._manager.workers.submit(job)
+            except BaseException:
+                # Jobs that nobody will run must not be waited for.
+                self._broken = True
+                for lost in jobs[number:]:
+                    lost.give_up()
+                raise
+
+    def _write_now(self) -> None:
+        """Somebody waits for room: write the batch as it is, if nothing is in flight. See `BufferBudget`."""
+        if self._broken or not self._gathered or not all(job.done for job in self._in_flight):
+            return
+        if any(job.error for job in self._in_flight) or not self._manager.workers.has_room(1 + len(self._lanes)):
+            return
+        for job in self._make_jobs(last=False):
+            self._manager.workers.submit_nowait(job)
+
+    async def _write(self, chunk: _Chunk, pieces: list[Buffer], ends_chunk: bool) -> None:
+        """In a worker: write a batch, and seal the chunk behind its last one."""
+        if chunk.writer is None:
+            chunk.writer = await self._manager.store.begin(chunk_id(self._data_id, chunk.index))
+        if ends_chunk:
+            chunk.ref = await chunk.writer.seal(chunk.start, pieces)
+        else:
+            await chunk.writer.append(pieces)
+
+    def _job_ended(self, batch: _Batch) -> None:
+        batch.jobs_left -= 1
+        if not batch.jobs_left:
+            batch.pieces = []
+            self._budget.give_back(batch.size)
+            if self._budget.contended:
+                self._write_now()
+
+    # Waiting
+
+    def _check_usable(self) -> None:
+        if self._broken:
+            raise ValueError(f"the writer of {self._data_id:x} has ended or failed")
+
+    async def _settle(self) -> None:
+        """Wait for the batch in flight, and for the oldest seal if too many run; raise what failed."""
+        # A batch may be sent by `_write_now` while we wait.
+        while not all(job.done for job in self._in_flight):
+            for job in self._in_flight:
+                await job.wait_done()
+        self._raise_failure(self._in_flight)
+        self._collect_sealed()
+        while len(self._sealing) >= _SEALS_AT_ONCE:
+            _, oldest = self._sealing[0]
+            await oldest.wait_done()
+            self._raise_failure([oldest])
+            self._collect_sealed()
+
+    async def _settle_all(self) -> None:
+        await self._wait_all()
+        self._raise_failure([*self._in_flight, *(job for _, job in self._sealing)])
+
+    async def _wait_all(self) -> None:
+        while pending := [job for job in (*self._in_flight, *(job for _, job in self._sealing)) if not job.done]:
+            for job in pending:
+                await job.wait_done()
+
+    def _collect_sealed(self) -> None:
+        """Take over what is sealed, in order. A chunk whose sealing failed stays, to be raised and removed."""
+        while self._sealing and (ref := self._sealing[0][0].ref) is not None:
+            self._sealing.popleft()
+            self._sealed.append(ref)
+
+    def _raise_failure(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.error is not None:
+                self._broken = True
+                raise job.error
+
+
+def _lasting(piece: Buffer) -> Buffer:
+    """The piece, or a copy of it if somebody may change it."""
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, memoryview) and isinstance(piece.obj, bytes) and piece.contiguous:
+        return piece
+    return bytes(piece)
