@@ -143,6 +143,11 @@ class Kv(KvReads, Protocol):
     @property
     def capabilities(self) -> KvCapabilities: ...
 
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why all writing has stopped, since a device failure; None while the store is healthy."""
+        ...
+
     def snapshot(self) -> AbstractAsyncContextManager[KvReads]:
         """The reads, all as of one moment, while the context is open. Keep it short: it holds resources."""
         ...
