@@ -1,0 +1,329 @@
+"""One request and its answer, as the application sees them: ASGI's `receive` and `send`, and two shorter ways.
+
+An application that is called by this engine finds in `scope["extensions"]`:
+
+`"lightningstor.body"`
+    an object with `async receive_some(max_bytes: int = 1 MiB) -> bytes`: the next piece of the request body, at most
+    `max_bytes` long, b"" at its end. Raises `ClientGone` when the body will not be complete.
+
+`"lightningstor.respond"`
+    `async respond(status: int, headers, body: bytes | bytearray | memoryview = b"", more_body: bool = False)`: the
+    whole answer, or with `more_body` its start, in one call and one write. With `more_body` the rest goes by `send`.
+    `headers` as in ASGI: pairs of bytes, names in lower case. Raises `ClientGone`.
+
+Both give and send exactly what `receive` and `send` would, without the dictionaries; an application must work without
+them too, since other servers don't have them. `ClientGone` is a `ConnectionError`, hence an `OSError`, as ASGI says of
+`send`.
+
+How an answer is framed: by the application's own `content-length`; else by one that the engine adds, if the answer is
+complete in one piece; else chunked; else (HTTP/1.0) by the end of the connection. `date` is added unless given. The
+head waits for the first piece of the body and leaves with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from lightningstor.http.chunked import ChunkedDecoder
+from lightningstor.http.faults import ClientGone, Refused
+from lightningstor.http.respond import head_bytes
+from lightningstor.http.wire import Bytes, Waiting
+
+if TYPE_CHECKING:
+    from lightningstor.http.connection import Connection
+    from lightningstor.http.head import RequestHead
+
+__all__ = ["Exchange"]
+
+MIB: Final = 1024 * 1024
+_CHUNKED_READ: Final = 256 * 1024
+_JOIN_BELOW: Final = 16 * 1024
+_UNTIL_CLOSE: Final = -2
+_CHUNKED: Final = -1
+
+
+class Exchange:
+    """A request whose head has been read, until its answer is complete.
+
+    Attributes:
+        keep_alive: the connection may carry another request after this one.
+        started: a part of the answer was sent, or is about to be.
+        ended: the application has given the last of the answer.
+        complete: and all that the head announced was sent.
+        body_done: the application, or the engine in its stead, has taken the whole request body.
+        fault: why the body will not be complete, once that is known.
+    """
+
+    __slots__ = (
+        "_bodyless",
+        "_connection",
+        "_decoder",
+        "_head",
+        "_left",
+        "_owed",
+        "_start",
+        "_told",
+        "_unasked",
+        "_watch",
+        "_wire",
+        "body_done",
+        "complete",
+        "ended",
+        "fault",
+        "keep_alive",
+        "started",
+    )
+
+    def __init__(self, connection: Connection, head: RequestHead) -> None:
+        self._connection = connection
+        self._head = head
+        self._wire = connection.wire
+        self._left = head.length
+        self._decoder: ChunkedDecoder | None = None
+        self._unasked = head.expects_continue
+        self._start: tuple[int, Sequence[tuple[bytes, bytes]]] | None = None
+        self._owed = 0
+        self._bodyless = False
+        self._told = False
+        self._watch: trio.CancelScope | None = None
+        self.keep_alive = head.keep_alive
+        self.started = False
+        self.ended = False
+        self.complete = False
+        self.body_done = head.length == 0
+        self.fault: ClientGone | None = None
+
+    # The request body
+
+    async def receive_some(self, max_bytes: int = MIB) -> bytes:
+        """The next piece of the request body, of 1 to `max_bytes` bytes; b"" once it has ended.
+
+        Raises:
+            ClientGone: the body will not be complete: the client left, was too slow, or broke its framing.
+        """
+        if self.body_done:
+            return b""
+        if self.fault is not None:
+            raise self.fault
+        if self._unasked:
+            await self._ask()
+        base = self._connection.base
+        if base.waiting is not Waiting.BODY:
+            base.start_meter()
+        try:
+            return await (self._take(max_bytes) if self._left > 0 else self._take_chunked(max_bytes))
+        except ClientGone as gone:
+            self.fault = gone
+            raise
+
+    async def _ask(self) -> None:
+        """Let the body come, unless it is on its way already (RFC 9110 §10.1.1)."""
+        self._unasked = False
+        if not self._connection.buffer and not self.started:
+            await self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def _take(self, max_bytes: int) -> bytes:
+        """A piece of a body with Content-Length."""
+        limit = min(self._left, max_bytes)
+        buffered = self._connection.buffer
+        if buffered:
+            piece = buffered[:limit]
+            self._connection.buffer = buffered[limit:]
+        else:
+            piece = await self._wire.read(limit)
+            if not piece:
+                raise ClientGone("truncated", "The request body ended before its Content-Length.", 400)
+        self._left -= len(piece)
+        if not self._left:
+            self._end_body()
+        return piece
+
+    async def _take_chunked(self, max_bytes: int) -> bytes:
+        """A piece of a chunked body."""
+        decoder = self._decoder
+        if decoder is None:
+            decoder = self._decoder = ChunkedDecoder(self._connection.limits.header_bytes)
+        limit = min(max_bytes, _CHUNKED_READ)
+        while not self.body_done:
+            buffered = self._connection.buffer
+            if buffered:
+                data = buffered[:limit]
+                self._connection.buffer = buffered[limit:]
+            else:
+                data = await self._wire.read(limit)
+                if not data:
+                    raise ClientGone("truncated", "The request body ended before its last chunk.", 400)
+            try:
+                piece = decoder.decode(data)
+            except Refused as refused:
+                raise ClientGone("framing", refused.reason, refused.status) from None
+            if decoder.done:
+                self._connection.buffer = decoder.rest + self._connection.buffer
+                self._end_body()
+            if piece:
+                return piece
+        return b""
+
+    def _end_body(self) -> None:
+        self.body_done = True
+        self._connection.base.waiting = Waiting.NOTHING
+
+    async def receive(self) -> dict[str, Any]:
+        """ASGI's `receive`: the next piece of the body; after its end, or its failure, `http.disconnect`.
+
+        After the end it returns only when the client has left or the answer is complete. A client that only
+        finished sending has not left: it waits for its answer.
+        """
+        if not self._told:
+            try:
+                piece = await self.receive_some()
+            except ClientGone:
+                self._told = True
+                return {"type": "http.disconnect"}
+            self._told = self.body_done
+            return {"type": "http.request", "body": piece, "more_body": not self._told}
+        if self.fault is None and not self.ended and not self._connection.base.broken:
+            with trio.CancelScope() as self._watch:
+                await self._connection.watch()
+            self._watch = None
+        return {"type": "http.disconnect"}
+
+    async def skip_body(self) -> None:
+        """Read and drop what the application left of the request body. Raises ClientGone."""
+        while not self.body_done:
+            await self.receive_some()
+
+    # The answer
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """ASGI's `send`.
+
+        Raises:
+            ClientGone: the client left, or did not read for too long.
+            RuntimeError: the message does not fit the state of the answer.
+            ValueError: the answer breaks a rule of HTTP.
+        """
+        kind = message["type"]
+        if kind == "http.response.body":
+            body: Bytes = message.get("body", b"")
+            more_body: bool = message.get("more_body", False)
+            if self._start is not None:
+                status, headers = self._start
+                self._start = None
+                await self.respond(status, headers, body, more_body)
+            elif self.started and not self.ended:
+                await self._go_on(body, more_body)
+            else:
+                raise RuntimeError("a piece of an answer that was not started, or has ended")
+        elif kind == "http.response.start":
+            if self.started or self._start is not None:
+                raise RuntimeError("the answer was started already")
+            self._start = (message["status"], list(message.get("headers", ())))
+        else:
+            raise RuntimeError(f"a message that does not belong to an HTTP answer: {kind}")
+
+    async def respond(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: Bytes = b"", more_body: bool = False
+    ) -> None:
+        """The answer, or its start: see the module's text. Raises what `send` does."""
+        if self.started:
+            raise RuntimeError("the answer was started already")
+        head = self._head
+        size = len(body)
+        fields = dict(headers)
+        lines = b"" if b"date" in fields else self._connection.ticker.date.line
+        declared = fields.get(b"content-length")
+        bodyless = status == 304 or status == 204 or head.method == "HEAD"
+        if b"transfer-encoding" in fields:
+            raise ValueError("how an answer is framed is the engine's to say")
+        if declared is not None:
+            owed = int(declared)
+            if size > owed and not bodyless:
+                raise ValueError(f"the answer's first piece has {size} bytes, its content-length is {owed}")
+        elif bodyless:
+            owed = 0
+        elif not more_body:
+            owed = size
+            lines += b"content-length: %d\r\n" % size
+        elif head.version == "1.1":
+            owed = _CHUNKED
+            lines += b"transfer-encoding: chunked\r\n"
+        else:
+            owed = _UNTIL_CLOSE
+            self.keep_alive = False
+        if self.keep_alive:
+            self.keep_alive = self._reusable() and b"close" not in fields.get(b"connection", b"").lower()
+        if b"connection" not in fields:
+            if not self.keep_alive:
+                lines += b"connection: close\r\n"
+            elif head.version == "1.0":
+                lines += b"connection: keep-alive\r\n"
+        block = head_bytes(status, headers, lines)
+        self.started = True
+        self._owed = owed
+        self._bodyless = bodyless
+        await self._put((block, *self._framed(body, more_body)))
+        if not more_body:
+            self._end()
+
+    async def _go_on(self, body: Bytes, more_body: bool) -> None:
+        """Send a further piece of the answer's body."""
+        pieces = self._framed(body, more_body)
+        if pieces:
+            await self._put(pieces)
+        if not more_body:
+            self._end()
+
+    def _framed(self, body: Bytes, more_body: bool) -> tuple[Bytes, ...]:
+        """The buffers to send for one piece of the answer's body."""
+        size = len(body)
+        if self._bodyless:
+            return ()
+        if self._owed == _CHUNKED:
+            end = b"" if more_body else b"0\r\n\r\n"
+            if size:
+                return (b"%x\r\n" % size, body, b"\r\n" + end)
+            return (end,) if end else ()
+        if self._owed != _UNTIL_CLOSE:
+            if size > self._owed:
+                raise ValueError(f"the answer has {size - self._owed} bytes more than its content-length")
+            self._owed -= size
+        return (body,) if size else ()
+
+    async def _put(self, pieces: tuple[Bytes, ...]) -> None:
+        try:
+            if len(pieces) == 1:
+                await self._wire.write(pieces[0])
+            elif len(pieces[1]) < _JOIN_BELOW:
+                await self._wire.write(b"".join(pieces))
+            else:
+                await self._wire.write_all(pieces)
+        except ClientGone:
+            if self._watch is not None:
+                self._watch.cancel()
+            raise
+
+    def _end(self) -> None:
+        """The application has given the last of its answer."""
+        self.ended = True
+        self.complete = self._bodyless or self._owed <= 0
+        if self._watch is not None:
+            self._watch.cancel()
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Only the end of the connection tells the client that the answer is over (HTTP/1.0 without a length)."""
+        return self._owed == _UNTIL_CLOSE
+
+    def _reusable(self) -> bool:
+        """Whether the connection can carry another request, as far as the rest of this one's body goes."""
+        if self._connection.stopping:
+            return False
+        if self.body_done:
+            return True
+        if self._unasked or self.fault is not None or self._left < 0:
+            return False
+        return self._left - len(self._connection.buffer) <= self._connection.limits.reuse_drain_bytes

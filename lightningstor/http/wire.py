@@ -1,0 +1,285 @@
+"""One client's socket: reads and writes that watch their own progress, and that a sweep can interrupt.
+
+A cancel scope per read or write costs more than the read; so who blocks here only leaves a note (`blocked`, the
+deadlines), and one task per server reads the notes (`SocketWire.sweep`). Who has waited too long is woken by
+`notify_closing`, which does not close anything: the way out of it, a word to the client say, stays open.
+
+Both ends first try without waiting. Who never had to wait yields to other tasks every 256 KiB: before the system
+call, so that a cancelled call has moved no byte. A write that is cancelled half-way leaves the wire `broken`.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Sequence
+from enum import Enum
+from math import inf
+from typing import Final, Protocol, TypeAlias
+
+import trio
+
+from lightningstor.http.faults import ClientGone
+from lightningstor.http.limits import HttpLimits
+from lightningstor.http.respond import HttpDate
+
+__all__ = ["Bytes", "SocketWire", "Ticker", "Waiting", "Wire"]
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+_YIELD_EVERY: Final = 256 * 1024
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+class Ticker:
+    """The time as of the last sweep, so that nothing on a request's path asks the clock.
+
+    Attributes:
+        now: monotonic seconds.
+        date: the Date field.
+    """
+
+    __slots__ = ("date", "now")
+
+    def __init__(self, now: float, now_ms: int) -> None:
+        self.now = now
+        self.date = HttpDate(now_ms)
+
+
+class Waiting(Enum):
+    """What a connection waits for from its client, and why it may be interrupted."""
+
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    HEADER = "header"
+    BODY = "body"
+    NOTHING = "nothing"
+    WRITE = "write"
+    STOP = "stop"
+
+
+class Wire(Protocol):
+    """What a connection asks of its socket, in the clear or under TLS."""
+
+    async def wait_read(self, limit: int) -> bytes:
+        """Wait until there is something to read; up to `limit` bytes of it, b"" at the end."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """Up to `limit` bytes, b"" at the end; waits only if there are none yet."""
+        ...
+
+    async def write(self, data: Bytes) -> None:
+        """Send all of `data`."""
+        ...
+
+    async def write_all(self, pieces: Sequence[Bytes]) -> None:
+        """Send the pieces one after another, in as few packets as may be."""
+        ...
+
+    async def finish(self) -> None:
+        """Tell the client that nothing more will come; it may still send."""
+        ...
+
+
+class SocketWire:
+    """A connected, non-blocking TCP socket.
+
+    Attributes:
+        waiting: what the reading side waits for (for `sweep`).
+        read_deadline: in ticker time; inf when there is none.
+        received: bytes read so far.
+        broken: a write was cut short, or the client has reset the connection: nothing more can be sent.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_fd",
+        "_interrupted",
+        "_limits",
+        "_meter_mark",
+        "_meter_s",
+        "_recv",
+        "_send",
+        "_sock",
+        "_ticker",
+        "_unyielded",
+        "_write_deadline",
+        "broken",
+        "read_deadline",
+        "received",
+        "waiting",
+    )
+
+    def __init__(self, sock: socket.socket, ticker: Ticker, limits: HttpLimits) -> None:
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._recv = sock.recv
+        self._send = sock.send
+        self._ticker = ticker
+        self._limits = limits
+        self._blocked = False
+        self._interrupted = Waiting.NOTHING
+        self._meter_mark = 0
+        self._meter_s = 0.0
+        self._unyielded = 0
+        self._write_deadline = inf
+        self.broken = False
+        self.read_deadline = inf
+        self.received = 0
+        self.waiting = Waiting.IDLE
+
+    async def wait_read(self, limit: int) -> bytes:
+        """See `Wire.wait_read`. Always a checkpoint."""
+        self._unyielded = 0
+        while True:
+            self._blocked = True
+            try:
+                await trio.lowlevel.wait_readable(self._fd)
+            except trio.ClosedResourceError:
+                raise self._gone() from None
+            finally:
+                self._blocked = False
+            try:
+                data = self._recv(limit)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._lost(error) from None
+            self.received += len(data)
+            return data
+
+    async def read(self, limit: int) -> bytes:
+        """See `Wire.read`."""
+        if self._unyielded >= _YIELD_EVERY:
+            self._unyielded = 0
+            await trio.lowlevel.checkpoint()
+        try:
+            data = self._recv(limit)
+        except BlockingIOError:
+            return await self.wait_read(limit)
+        except OSError as error:
+            raise self._lost(error) from None
+        self.received += len(data)
+        self._unyielded += len(data)
+        return data
+
+    async def write(self, data: Bytes) -> None:
+        """See `Wire.write`."""
+        if self._unyielded >= _YIELD_EVERY:
+            self._unyielded = 0
+            await trio.lowlevel.checkpoint()
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise self._lost(error) from None
+        if sent != len(data):
+            await self._write_rest(memoryview(data)[sent:])
+        else:
+            self._unyielded += sent
+
+    async def write_all(self, pieces: Sequence[Bytes]) -> None:
+        """See `Wire.write_all`."""
+        if self._unyielded >= _YIELD_EVERY:
+            self._unyielded = 0
+            await trio.lowlevel.checkpoint()
+        try:
+            sent = self._sock.sendmsg(pieces)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise self._lost(error) from None
+        for piece in pieces:
+            if sent >= len(piece):
+                sent -= len(piece)
+            else:
+                await self._write_rest(memoryview(piece)[sent:])
+                sent = 0
+        self._unyielded += len(pieces[-1])
+
+    async def _write_rest(self, rest: memoryview) -> None:
+        whole = False
+        self._unyielded = 0
+        try:
+            while rest:
+                self._write_deadline = self._ticker.now + self._limits.write_stall_s
+                await trio.lowlevel.wait_writable(self._fd)
+                try:
+                    rest = rest[self._send(rest) :]
+                except BlockingIOError:
+                    continue
+            whole = True
+        except trio.ClosedResourceError:
+            raise self._gone() from None
+        except OSError as error:
+            raise self._lost(error) from None
+        finally:
+            self._write_deadline = inf
+            self.broken = self.broken or not whole
+
+    async def finish(self) -> None:
+        """See `Wire.finish`."""
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def start_meter(self) -> None:
+        """Begin to hold the reading side to the least rate for bodies."""
+        self.waiting = Waiting.BODY
+        self._meter_mark = self.received
+        self._meter_s = 0.0
+
+    def sweep(self, elapsed_s: float) -> Waiting | None:
+        """Wake whoever waits here past a limit, `elapsed_s` after the last sweep; says for what it waited."""
+        now = self._ticker.now
+        if self._write_deadline <= now:
+            return self._interrupt(Waiting.WRITE)
+        if self.read_deadline <= now:
+            self.read_deadline = inf
+            return self._interrupt(self.waiting)
+        if self.waiting is Waiting.BODY and self._blocked:
+            self._meter_s += elapsed_s
+            if self._meter_s >= self._limits.body_window_s:
+                if self.received - self._meter_mark < self._limits.body_rate * self._meter_s:
+                    return self._interrupt(Waiting.BODY)
+                self.start_meter()
+        return None
+
+    @property
+    def idle(self) -> bool:
+        """The connection waits for its next request."""
+        return self.waiting is Waiting.IDLE and self._blocked
+
+    def stop_idle(self) -> None:
+        """Wake a connection that waits for its next request, so that it ends."""
+        if self.waiting is Waiting.IDLE or self.waiting is Waiting.HEADER or self.waiting is Waiting.HANDSHAKE:
+            self._interrupt(Waiting.STOP)
+
+    def _interrupt(self, why: Waiting) -> Waiting:
+        self._interrupted = why
+        trio.lowlevel.notify_closing(self._fd)
+        return why
+
+    def _gone(self) -> ClientGone:
+        """What somebody who was interrupted raises."""
+        why = self._interrupted
+        if why is Waiting.BODY:
+            return ClientGone(why.value, "The request body came too slowly.", 408)
+        if why is Waiting.HEADER:
+            return ClientGone(why.value, "The request header did not come in time.", 408)
+        self.broken = self.broken or why is Waiting.WRITE
+        return ClientGone(why.value, f"The connection was ended while it waited ({why.value}).")
+
+    def _lost(self, error: OSError) -> ClientGone:
+        self.broken = True
+        return ClientGone("reset", f"The client reset the connection ({error}).")
+
+    def close(self, *, reset: bool = False) -> None:
+        """Close the socket; with `reset` at once and for both sides, dropping what is not sent yet."""
+        trio.lowlevel.notify_closing(self._fd)
+        if reset:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._sock.close()
