@@ -79,7 +79,8 @@ class ThreadBlocking:
 
     async def run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         with trio.CancelScope(shield=True):
-            return await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
+            result = await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
+        return result
 
 
 @frozen

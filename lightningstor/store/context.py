@@ -10,9 +10,9 @@ from lightningstor.chunks.manager import ChunkManager
 from lightningstor.errors import CommitUndetermined, StorageReadOnly
 from lightningstor.kv.api import ABSENT, Applied, Check, Kv, Put, Txn, TxnConflict, TxnUndetermined
 from lightningstor.model import keys
-from lightningstor.store.ids import IdClock
 from lightningstor.ports import World
 from lightningstor.store.api import StoreLimits
+from lightningstor.store.ids import IdClock
 from lightningstor.store.latches import Latches
 
 __all__ = ["DataIds", "Pins", "StoreContext", "commit", "next_boot"]

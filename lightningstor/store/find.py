@@ -16,9 +16,9 @@ from lightningstor.kv.api import Applied, Check, KvReads, Put, Row, Txn
 from lightningstor.model import keys
 from lightningstor.model.codec import OBJECT_VERSION, encode
 from lightningstor.model.records import Bucket, ObjectVersion
-from lightningstor.store.ids import is_id
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
+from lightningstor.store.ids import is_id
 from lightningstor.store.publish import Attempts, decode_current, is_deleting
 from lightningstor.store.tags import check_object_tags
 

@@ -64,7 +64,7 @@ class Staged:
             await self.writer.abort()
 
     def _may_be_referred_to(self, error: BaseException | None) -> bool:
-        """Whether the commit's end is unknown: by the Kv contract other store errors and a cancellation change nothing."""
+        """Whether the commit's end is unknown; by the Kv contract store errors and cancellation change nothing."""
         if isinstance(error, CommitUndetermined):
             return True
         return self._committing and not isinstance(error, StoreError | trio.Cancelled)

@@ -13,7 +13,6 @@ from attrs import frozen
 
 from lightningstor.chunks.manager import ChunkManager
 from lightningstor.kv.api import Kv
-from lightningstor.store.ids import IdClock
 from lightningstor.ports import World
 from lightningstor.store.api import StoreLimits
 from lightningstor.store.buckets import Buckets
@@ -24,6 +23,7 @@ from lightningstor.store.copy import Copies
 from lightningstor.store.delete import Deletes
 from lightningstor.store.find import Finder
 from lightningstor.store.gc import Collector
+from lightningstor.store.ids import IdClock
 from lightningstor.store.listing import Listings
 from lightningstor.store.multipart import Uploads, UploadsFinder
 from lightningstor.store.put import Puts
