@@ -12,7 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE := .venvs/serve
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
-LOCKED := $(PIP_INSTALL) --require-hashes
+# The locks are complete, so pip has nothing to resolve (and would stumble over a dependency that names an extra).
+LOCKED := $(PIP_INSTALL) --require-hashes --no-deps
 SOURCES := $(shell find lightningstor -name '*.py')
 
 .DEFAULT_GOAL := help

@@ -46,7 +46,7 @@ class PythonEnvironment:
             return python
         shutil.rmtree(folder, ignore_errors=True)
         _build([sys.executable, "-m", "venv", str(folder)], REPOSITORY)
-        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--disable-pip-version-check"]
+        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
         _build([str(python), *install, "-r", str(self.lock)], REPOSITORY)
         (folder / _DONE).touch()
         return python
