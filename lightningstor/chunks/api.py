@@ -82,11 +82,11 @@ class ChunkWriter(Protocol):
 class ChunkReader(Protocol):
     """One chunk being read, piece by piece; made by `ChunkStore.open_reader`."""
 
-    async def read(self, offset: int, length: int, buffer: bytearray) -> memoryview:
+    async def read(self, offset: int, length: int, buffer: memoryview) -> memoryview:
         """`length` bytes from `offset` of the chunk, every block that they touch verified.
 
         Args:
-            buffer: room that the reader may use; at least as long as the whole blocks of 64 KiB that the range
+            buffer: writable room that the reader may use; at least as long as the whole blocks of 64 KiB that the range
                 touches (the last block of a chunk counts as whole).
 
         Returns:

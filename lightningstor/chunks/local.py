@@ -20,6 +20,7 @@ from typing import Final
 import trio
 
 from lightningstor.chunks.api import BackendCapabilities, Buffer, ChunkRef, DurabilityLevel
+from lightningstor.chunks.buffers import new_buffer
 from lightningstor.chunks.disk import Disk, OsDisk
 from lightningstor.chunks.footer import BLOCK_SIZE
 from lightningstor.chunks.group_sync import GroupSync
@@ -114,7 +115,7 @@ class LocalFsBackend:
     async def get_chunk_range(self, ref: ChunkRef, offset: int, length: int) -> bytes:
         first = offset // BLOCK_SIZE * BLOCK_SIZE
         async with self.open_reader(ref) as reader:
-            buffer = bytearray(max(0, min(offset + length + BLOCK_SIZE, ref.size) - first))
+            buffer = new_buffer(max(0, min(offset + length + BLOCK_SIZE, ref.size) - first))
             return bytes(await reader.read(offset, length, buffer))
 
     async def delete_chunk(self, chunk_id: str) -> bool:

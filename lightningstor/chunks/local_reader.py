@@ -49,14 +49,14 @@ class LocalChunkReader:
             descriptor, self._descriptor = self._descriptor, None
             self._disk.close(descriptor)
 
-    async def read(self, offset: int, length: int, buffer: bytearray) -> memoryview:
+    async def read(self, offset: int, length: int, buffer: memoryview) -> memoryview:
         ref = self._ref
         end = offset + length
         if offset < 0 or length < 0 or end > ref.size:
             raise ValueError(f"{length} bytes from {offset} are outside a chunk of {ref.size}")
         first = offset // BLOCK_SIZE
         start = first * BLOCK_SIZE
-        blocks = memoryview(buffer)[: min(-(-end // BLOCK_SIZE) * BLOCK_SIZE, ref.size) - start]
+        blocks = buffer[: min(-(-end // BLOCK_SIZE) * BLOCK_SIZE, ref.size) - start]
         try:
             if self._descriptor is None or self._block_crcs is None:
                 footer = await self._blocking.run(self._open_and_read, blocks, start)

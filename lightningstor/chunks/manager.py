@@ -8,8 +8,9 @@ from typing import Final
 
 from lightningstor.chunks.api import Buffer, ChunkRef, ChunkStore
 from lightningstor.chunks.budget import BufferBudget
+from lightningstor.chunks.buffers import BufferPool
 from lightningstor.chunks.digest import DigestPipeline
-from lightningstor.chunks.object_stream import BufferPool, ObjectStream
+from lightningstor.chunks.object_stream import ObjectStream
 from lightningstor.chunks.object_writer import ObjectWriter
 from lightningstor.chunks.work import Workers, open_workers
 from lightningstor.ports import World

@@ -19,6 +19,7 @@ from lightningstor.errors import BytesCorrupt, BytesMissing, StorageFull
 
 __all__ = ["MemoryChunkReader", "MemoryChunkStore", "MemoryChunkWriter"]
 
+_NO_BUFFER = memoryview(b"")
 _CAPABILITIES = BackendCapabilities(
     max_chunk_size=64 << 20,
     supports_range_reads=True,
@@ -73,7 +74,7 @@ class MemoryChunkStore:
 
     async def get_chunk_range(self, ref: ChunkRef, offset: int, length: int) -> bytes:
         async with self.open_reader(ref) as reader:
-            return bytes(await reader.read(offset, length, bytearray()))
+            return bytes(await reader.read(offset, length, _NO_BUFFER))
 
     async def delete_chunk(self, chunk_id: str) -> bool:
         await trio.lowlevel.checkpoint()
@@ -164,7 +165,7 @@ class MemoryChunkReader:
     ) -> None:
         self._data = None
 
-    async def read(self, offset: int, length: int, buffer: bytearray) -> memoryview:
+    async def read(self, offset: int, length: int, buffer: memoryview) -> memoryview:
         await trio.lowlevel.checkpoint()
         ref = self._ref
         if offset < 0 or length < 0 or offset + length > ref.size:

@@ -69,9 +69,10 @@ async def _main(directory: str, repeat: int) -> None:
         _hash_alone(name, big)
     numbers = iter(range(1, 1 << 30))
     async with open_local_chunks(directory, world) as chunks, open_chunk_manager(chunks, world=world) as manager:
+        written: list[list[ChunkRef]] = []
 
         async def write(body: bytes, *algorithms: str) -> None:
-            await manager.delete_object(await _put(manager, world, next(numbers), body, algorithms))
+            written.append(await _put(manager, world, next(numbers), body, algorithms))
 
         for label, body, count in (("64 MiB", big, repeat), ("1 MiB", one, 20 * repeat)):
             for algorithms in ((), ("md5", "crc64nvme"), ("md5", "sha256", "crc64nvme")):
@@ -79,7 +80,12 @@ async def _main(directory: str, repeat: int) -> None:
                 async def put(body: bytes = body, algorithms: tuple[str, ...] = algorithms) -> None:
                     await write(body, *algorithms)
 
-                await _measure(f"PUT {label} {'+'.join(algorithms) or 'no digests'}, DELETE", count, put)
+                await _measure(f"PUT {label} {'+'.join(algorithms) or 'no digests'}", count, put)
+
+                async def delete() -> None:
+                    await manager.delete_object(written.pop())
+
+                await _measure(f"DELETE {label}", count, delete)
             refs = await _put(manager, world, next(numbers), body, ())
 
             async def get(refs: list[ChunkRef] = refs, length: int = len(body)) -> None:
