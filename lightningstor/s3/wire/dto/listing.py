@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lightningstor.s3.wire.dto.members import (
     BOOLEAN,
     INTEGER,
+    KEY,
     TEXT,
     TIMESTAMP,
     Dto,
@@ -76,7 +77,7 @@ class ListObjectVersionsRequest(_ListingRequest):
 class Object(Dto):
     """One object of a listing. `last_modified` in milliseconds, `etag` with its quotes."""
 
-    key: str | None = xml("Key")
+    key: str | None = xml("Key", KEY)
     last_modified: int | None = xml("LastModified", TIMESTAMP)
     etag: str | None = xml("ETag")
     checksum_algorithm: tuple[str, ...] | None = flat("ChecksumAlgorithm", TEXT)
@@ -89,7 +90,7 @@ class Object(Dto):
 class ObjectVersion(Dto):
     """One version of ListObjectVersions."""
 
-    key: str | None = xml("Key")
+    key: str | None = xml("Key", KEY)
     version_id: str | None = xml("VersionId")
     is_latest: bool | None = xml("IsLatest", BOOLEAN)
     last_modified: int | None = xml("LastModified", TIMESTAMP)
@@ -104,7 +105,7 @@ class ObjectVersion(Dto):
 class DeleteMarkerEntry(Dto):
     """One delete marker of ListObjectVersions."""
 
-    key: str | None = xml("Key")
+    key: str | None = xml("Key", KEY)
     version_id: str | None = xml("VersionId")
     is_latest: bool | None = xml("IsLatest", BOOLEAN)
     last_modified: int | None = xml("LastModified", TIMESTAMP)
@@ -116,11 +117,11 @@ class ListObjectsOutput(Dto):
 
     root = "ListBucketResult"
     name: str | None = xml("Name")
-    prefix: str | None = xml("Prefix")
-    marker: str | None = xml("Marker")
-    next_marker: str | None = xml("NextMarker")
+    prefix: str | None = xml("Prefix", KEY)
+    marker: str | None = xml("Marker", KEY)
+    next_marker: str | None = xml("NextMarker", KEY)
     max_keys: int | None = xml("MaxKeys", INTEGER)
-    delimiter: str | None = xml("Delimiter")
+    delimiter: str | None = xml("Delimiter", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)
     contents: Sequence[Object] | None = flat("Contents", Object)
@@ -132,13 +133,13 @@ class ListObjectsV2Output(Dto):
 
     root = "ListBucketResult"
     name: str | None = xml("Name")
-    prefix: str | None = xml("Prefix")
-    start_after: str | None = xml("StartAfter")
+    prefix: str | None = xml("Prefix", KEY)
+    start_after: str | None = xml("StartAfter", KEY)
     continuation_token: str | None = xml("ContinuationToken")
     next_continuation_token: str | None = xml("NextContinuationToken")
     key_count: int | None = xml("KeyCount", INTEGER)
     max_keys: int | None = xml("MaxKeys", INTEGER)
-    delimiter: str | None = xml("Delimiter")
+    delimiter: str | None = xml("Delimiter", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)
     contents: Sequence[Object] | None = flat("Contents", Object)
@@ -150,13 +151,13 @@ class ListObjectVersionsOutput(Dto):
 
     root = "ListVersionsResult"
     name: str | None = xml("Name")
-    prefix: str | None = xml("Prefix")
-    key_marker: str | None = xml("KeyMarker")
+    prefix: str | None = xml("Prefix", KEY)
+    key_marker: str | None = xml("KeyMarker", KEY)
     version_id_marker: str | None = xml("VersionIdMarker")
-    next_key_marker: str | None = xml("NextKeyMarker")
+    next_key_marker: str | None = xml("NextKeyMarker", KEY)
     next_version_id_marker: str | None = xml("NextVersionIdMarker")
     max_keys: int | None = xml("MaxKeys", INTEGER)
-    delimiter: str | None = xml("Delimiter")
+    delimiter: str | None = xml("Delimiter", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)
     versions: Sequence[ObjectVersion] | None = flat("Version", ObjectVersion)

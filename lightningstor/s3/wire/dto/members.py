@@ -22,6 +22,7 @@ __all__ = [
     "BLOB",
     "BOOLEAN",
     "INTEGER",
+    "KEY",
     "TEXT",
     "TEXTS",
     "TIMESTAMP",
@@ -66,13 +67,16 @@ class Kind(NamedTuple):
     Args:
         name: of the model's types: string, integer, boolean, timestamp, list, blob.
         values: the values that an enumeration allows; empty for free text.
+        encoded: it may hold a key, so a listing with encoding-type=url answers it percent-encoded.
     """
 
     name: str
     values: tuple[str, ...] = ()
+    encoded: bool = False
 
 
 TEXT: Final = Kind("string")
+KEY: Final = Kind("string", encoded=True)
 INTEGER: Final = Kind("integer")
 BOOLEAN: Final = Kind("boolean")
 # In a request the text as it was sent: what an unreadable date means differs from header to header (RFC 9110
@@ -104,6 +108,7 @@ class Member(NamedTuple):
         many: a list. `item` is then the name of each item's element; empty if the list is flattened (no element
             around the items, which bear `wire` themselves).
         attribute: an XML attribute of its element instead of an element.
+        most: of a list in a request, the most items.
     """
 
     location: str
@@ -114,6 +119,7 @@ class Member(NamedTuple):
     many: bool = False
     item: str = ""
     attribute: bool = False
+    most: int = 0
 
 
 class Refusal(NamedTuple):
@@ -155,11 +161,11 @@ def struct(name: str, shape: type[Dto], *, required: bool = False) -> Any:
     return Member(Location.XML, name, required=required, shape=shape)
 
 
-def flat(name: str, shape: type[Dto] | Kind, *, required: bool = False) -> Any:
+def flat(name: str, shape: type[Dto] | Kind, *, required: bool = False, most: int = 0) -> Any:
     """A list whose items stand side by side under the name `name`."""
     if isinstance(shape, Kind):
-        return Member(Location.XML, name, shape, required, many=True)
-    return Member(Location.XML, name, required=required, shape=shape, many=True)
+        return Member(Location.XML, name, shape, required, many=True, most=most)
+    return Member(Location.XML, name, required=required, shape=shape, many=True, most=most)
 
 
 def wrapped(name: str, item: str, shape: type[Dto], *, required: bool = False) -> Any:
@@ -208,11 +214,10 @@ class _DtoMeta(msgspec.StructMeta):
         options.setdefault("kw_only", True)
         options.setdefault("gc", False)
         made: Any = super().__new__(mcls, name, bases, namespace, **options)
-        members: dict[str, Member] = {}
-        for base in reversed(made.__mro__[1:]):
-            members.update(base.__dict__.get("members", {}))
-        members.update(own)
-        made.members = members
+        # Its own first: S3 writes the checksums, which most shapes inherit, after the rest.
+        for base in made.__mro__[1:]:
+            own |= base.__dict__.get("members", {})
+        made.members = own
         return made
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lightningstor.s3.wire.dto.members import (
     BOOLEAN,
     INTEGER,
+    KEY,
     TIMESTAMP,
     Dto,
     flat,
@@ -152,7 +153,7 @@ class CompletedPart(ChecksumMembers):
 class CompletedMultipartUpload(Dto):
     """The parts that make the object."""
 
-    parts: tuple[CompletedPart, ...] | None = flat("Part", CompletedPart)
+    parts: tuple[CompletedPart, ...] | None = flat("Part", CompletedPart, most=10_000)
 
 
 class CompleteMultipartUploadRequest(ObjectRequest):
@@ -218,7 +219,7 @@ class ListMultipartUploadsRequest(BucketRequest):
 class MultipartUpload(Dto):
     """One open upload."""
 
-    key: str | None = xml("Key")
+    key: str | None = xml("Key", KEY)
     upload_id: str | None = xml("UploadId")
     initiator: Initiator | None = struct("Initiator", Initiator)
     owner: Owner | None = struct("Owner", Owner)
@@ -233,12 +234,12 @@ class ListMultipartUploadsOutput(Dto):
 
     root = "ListMultipartUploadsResult"
     bucket: str | None = xml("Bucket")
-    key_marker: str | None = xml("KeyMarker")
+    key_marker: str | None = xml("KeyMarker", KEY)
     upload_id_marker: str | None = xml("UploadIdMarker")
-    next_key_marker: str | None = xml("NextKeyMarker")
+    next_key_marker: str | None = xml("NextKeyMarker", KEY)
     next_upload_id_marker: str | None = xml("NextUploadIdMarker")
-    delimiter: str | None = xml("Delimiter")
-    prefix: str | None = xml("Prefix")
+    delimiter: str | None = xml("Delimiter", KEY)
+    prefix: str | None = xml("Prefix", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     max_uploads: int | None = xml("MaxUploads", INTEGER)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)

@@ -206,7 +206,7 @@ class ObjectIdentifier(Dto):
 class Delete(Dto):
     """The objects to delete; `quiet`: only errors are told."""
 
-    objects: tuple[ObjectIdentifier, ...] = flat("Object", ObjectIdentifier, required=True)
+    objects: tuple[ObjectIdentifier, ...] = flat("Object", ObjectIdentifier, required=True, most=1000)
     quiet: bool | None = xml("Quiet", BOOLEAN)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lightningstor.s3.wire.dto.members import (
+    KEY,
     TEXT,
     Dto,
     Kind,
@@ -170,7 +171,7 @@ class Initiator(Dto):
 class CommonPrefix(Dto):
     """What keys have in common up to a delimiter, in a listing."""
 
-    prefix: str | None = xml("Prefix")
+    prefix: str | None = xml("Prefix", KEY)
 
 
 class Tag(Dto):

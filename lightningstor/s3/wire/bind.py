@@ -1,0 +1,404 @@
+"""From a request to its DTO, and from an answer's DTO to status, headers and body.
+
+Both are compiled once for each class. Nothing is accepted and ignored: a header or parameter of S3's model whose
+meaning is not implemented is refused, and so is a header `x-amz-…` that no operation of the model has.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
+
+from lightningstor.s3.wire import xml
+from lightningstor.s3.wire.dto.members import Dto, Kind, Location, Member, Refusal
+from lightningstor.s3.wire.faults import InvalidArgument, NotImplementedHere
+from lightningstor.s3.wire.operation import Body, Operation
+from lightningstor.s3.wire.refusals import AccessControlListNotSupported
+from lightningstor.s3.wire.routing import SUB_RESOURCES
+from lightningstor.s3.wire.times import http_time
+
+__all__ = ["bind", "body_of", "headers_of", "render"]
+
+# Headers that are not a matter of the operation: authentication, payload and the SDKs' own remarks. Each is either
+# dealt with before binding or has no meaning to act on.
+_TRANSPORT: Final = (
+    "x-amz-date",  # signature
+    "x-amz-content-sha256",  # signature and payload
+    "x-amz-security-token",  # session credentials: authentication refuses a token it does not know
+    "x-amz-decoded-content-length",  # payload
+    "x-amz-trailer",  # payload: which checksum follows the body
+    "x-amz-sdk-checksum-algorithm",  # which of the checksum headers the SDK made; the header itself is what counts
+    "x-amz-user-agent",  # what browsers may send for User-Agent
+    "x-amz-te",  # which transfer coding the client could take
+    "x-amz-checksum-mode",  # asks for checksums in the answer, where the answer has one
+    "x-amz-expected-bucket-owner",  # where an operation has no bucket yet, there is no owner to compare
+)
+# The checksums of a body. Those operations that keep one model them; on others they only guard the way here, and the
+# body is checked against them as it is read.
+_CHECKSUMS: Final = tuple(
+    f"x-amz-checksum-{name}"
+    for name in (
+        "crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5", "xxhash64", "xxhash3", "xxhash128",
+    )
+)  # fmt: skip
+# Conditions and ranges that would change what a writing request does. Where an operation does not model one, it is
+# refused: a conditional write that is not conditional loses data.
+_CONDITIONS: Final = ("if-match", "if-none-match", "if-unmodified-since", "content-range")
+# Parameters that pick a version, a part or an upload. Where an operation does not take one, S3 refuses it.
+_PARTICULAR: Final = frozenset({"versionId", "uploadId", "partNumber"})
+
+_UNDERSTOOD: Final = object()  # a header with nothing to bind
+
+Convert = Callable[[str, str], Any]
+
+
+# Requests: text to value
+
+
+def _integer(wire: str, text: str) -> int | None:
+    if text.isdigit() and text.isascii() and len(text) <= 19:
+        return int(text)
+    if not text:
+        return None
+    raise InvalidArgument(f"Provided {wire} not an integer or within integer range", wire, text)
+
+
+def _boolean(wire: str, text: str) -> bool | None:
+    lowered = text.lower()
+    if lowered == "true":
+        return True
+    if lowered == "false":
+        return False
+    if not text:
+        return None
+    raise InvalidArgument(f"Invalid value for {wire}: neither true nor false", wire, text)
+
+
+# S3's own words where it has some.
+_BAD_CHOICE: Final = {
+    "encoding-type": "Invalid Encoding Method specified in Request",
+    "x-amz-metadata-directive": "Unknown metadata directive.",
+    "x-amz-tagging-directive": "Unknown tagging directive.",
+    "x-amz-object-attributes": "Invalid attribute name specified.",
+}
+
+
+def _choice_of(values: tuple[str, ...]) -> Convert:
+    known = {value.lower(): value for value in values}
+
+    def convert(wire: str, text: str) -> str:
+        found = known.get(text.lower())
+        if found is None:
+            raise InvalidArgument(_BAD_CHOICE.get(wire, f"Invalid value for {wire}"), wire, text)
+        return found
+
+    return convert
+
+
+def _choices_of(values: tuple[str, ...]) -> Convert:
+    one = _choice_of(values)
+
+    def convert(wire: str, text: str) -> tuple[str, ...]:
+        return tuple([one(wire, item.strip()) for item in text.split(",")])
+
+    return convert
+
+
+def _converter(member: Member) -> Convert | None:
+    kind: Kind = member.kind
+    if kind.name == "integer":
+        return _integer
+    if kind.name == "boolean":
+        return _boolean
+    if kind.name == "list":
+        return _choices_of(kind.values)
+    if kind.values:
+        return _choice_of(kind.values)
+    # A query parameter may hold what a header cannot; these come back in the answer's head.
+    return _header_safe if member.wire.startswith("response-") else None
+
+
+def _header_safe(wire: str, text: str) -> str:
+    if text.isprintable():
+        return text
+    raise InvalidArgument(f"{wire} holds a control character", wire, text)
+
+
+def _text(value: bytes) -> str:
+    """A header's value: UTF-8 if it is, Latin-1 if it is not (RFC 9110 §5.5)."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+class _Binder:
+    """One operation, compiled: what to do with each header and parameter that may be there."""
+
+    __slots__ = ("headers", "make", "metadata", "payload", "query", "required", "safe", "scope")
+
+    def __init__(self, operation: Operation) -> None:
+        shape = operation.input
+        assert shape is not None, f"{operation.name} is not implemented"
+        self.make = shape
+        self.safe = operation.method in ("GET", "HEAD")
+        self.scope = operation.scope
+        self.metadata: str | None = None
+        self.payload: tuple[str, Member] | None = None
+        self.required: list[tuple[str, Member]] = []
+        self.headers: dict[bytes, Any] = {name.encode(): _UNDERSTOOD for name in _TRANSPORT}
+        if operation.body is not Body.NONE:
+            self.headers |= {name.encode(): _UNDERSTOOD for name in _CHECKSUMS}
+        if not self.safe:
+            self.headers |= {name.encode(): Refusal(name) for name in _CONDITIONS}
+        self.query: dict[str, Any] = {}
+        for refusal in shape.refused:
+            self.headers[refusal.wire.lower().encode()] = refusal
+        for attribute, member in shape.members.items():
+            self._add(attribute, member)
+
+    def _add(self, attribute: str, member: Member) -> None:
+        if member.location == Location.HEADER:
+            self.headers[member.wire.lower().encode()] = (attribute, member.wire, _converter(member))
+        elif member.location == Location.QUERY:
+            self.query[member.wire] = (attribute, member.wire, _converter(member))
+        elif member.location == Location.HEADERS:
+            self.metadata = attribute
+        elif member.location == Location.PAYLOAD:
+            self.payload = (attribute, member)
+            return
+        if member.required:
+            self.required.append((attribute, member))
+
+    def bind(self, values: dict[str, Any], query: Mapping[str, str], headers: Mapping[bytes, bytes]) -> None:
+        """Put what is there into `values`, by attribute."""
+        rules = self.headers
+        for name, raw in headers.items():
+            rule = rules.get(name)
+            if rule is None:
+                if name.startswith(b"x-amz-"):
+                    self._unmodelled(name, raw, values)
+            elif type(rule) is tuple:
+                attribute, wire, convert = rule
+                text = _text(raw)
+                values[attribute] = text if convert is None else convert(wire, text)
+            elif rule is not _UNDERSTOOD:
+                _refuse(rule, raw)
+        if query:
+            self._bind_query(values, query)
+        for attribute, member in self.required:
+            if values.get(attribute) is None:
+                raise InvalidArgument(f"{member.wire} is required", member.wire, "")
+
+    def _bind_query(self, values: dict[str, Any], query: Mapping[str, str]) -> None:
+        rules = self.query
+        for name, text in query.items():
+            rule = rules.get(name)
+            if rule is not None:
+                attribute, wire, convert = rule
+                values[attribute] = text if convert is None else convert(wire, text)
+            elif name in _PARTICULAR:
+                raise InvalidArgument(f"This operation does not accept a {name}", name, text)
+            elif not text and name not in SUB_RESOURCES and not name[:2].lower() == "x-":
+                # A name without a value is how S3 names sub-resources. This one is none of those that it has now;
+                # a PUT to it must not become a PUT of the object.
+                raise NotImplementedHere(name)
+
+    def _unmodelled(self, name: bytes, raw: bytes, values: dict[str, Any]) -> None:
+        """A header `x-amz-…` that the operation does not model: user metadata, or something we do not know."""
+        if self.metadata is None or not name.startswith(b"x-amz-meta-"):
+            raise NotImplementedHere(name.decode("latin-1"))
+        metadata = values.setdefault(self.metadata, {})
+        metadata[name[11:].decode("latin-1")] = _text(raw)
+
+
+def _refuse(refusal: Refusal, raw: bytes) -> None:
+    """Refuse the header, unless its value asks for nothing but what happens anyway."""
+    if _text(raw).lower() in refusal.harmless:
+        return
+    if refusal.grant:
+        raise AccessControlListNotSupported(refusal.wire)
+    raise NotImplementedHere(refusal.wire)
+
+
+@cache
+def _binder(operation: Operation) -> _Binder:
+    return _Binder(operation)
+
+
+def bind(
+    operation: Operation,
+    bucket: str | None,
+    key: str | None,
+    query: Mapping[str, str],
+    headers: Mapping[bytes, bytes],
+    body: bytes | None = None,
+) -> Any:
+    """The request's DTO, an instance of `operation.input`.
+
+    Args:
+        operation: an implemented row of the table.
+        bucket: None for the service.
+        key: None for a bucket.
+        query: the decoded query.
+        headers: by lower-case name; of a repeated one the values joined by a comma.
+        body: for operations with an XML body, the whole of it, verified; otherwise None.
+
+    Raises:
+        AccessControlListNotSupported: it grants access by ACL.
+        InvalidArgument: a value is not of its kind, or a required parameter is missing.
+        MalformedXML: the body is not the XML that the operation takes.
+        MaxMessageLengthExceeded: the body is too long.
+        MissingRequestBody: the operation needs a body, and there is none.
+        NotImplementedHere: a header, parameter or element asks for what is not implemented.
+    """
+    binder = _binder(operation)
+    values: dict[str, Any] = {}
+    if bucket is not None:
+        values["bucket"] = bucket
+        if key is not None:
+            values["key"] = key
+    binder.bind(values, query, headers)
+    if binder.payload is not None:
+        attribute, member = binder.payload
+        if body or member.required:
+            assert member.shape is not None
+            values[attribute] = xml.parse(body or b"", member.wire, member.shape, operation.body_limit)
+    return binder.make(**values)
+
+
+# Answers
+
+
+def header_value(text: str) -> bytes:
+    """Text as a header's value. What would end the header, or hide in it, becomes a space."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return "".join([char if char.isprintable() else " " for char in text]).encode()
+
+
+def metadata_value(text: str) -> bytes:
+    """A value of user metadata. What is not printable ASCII is encoded as in mail (RFC 2047), as S3 answers it."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return b"=?UTF-8?B?" + b64encode(text.encode()) + b"?="
+
+
+def _integer_value(value: int) -> bytes:
+    return b"%d" % value
+
+
+def _boolean_value(value: bool) -> bytes:
+    return b"true" if value else b"false"
+
+
+_HEADER_VALUES: Final[dict[str, Callable[[Any], bytes]]] = {
+    "integer": _integer_value,
+    "boolean": _boolean_value,
+    "timestamp": http_time,
+    "string": header_value,
+}
+
+
+class _Renderer:
+    """One answer's class, compiled."""
+
+    __slots__ = ("get", "headers", "listing", "metadata", "payload", "root", "root_text", "shape")
+
+    def __init__(self, shape: type[Dto]) -> None:
+        self.shape = shape
+        self.root = shape.root
+        self.listing = "encoding_type" in shape.members
+        self.metadata: str | None = None
+        self.payload: tuple[str, str, type[Dto]] | None = None
+        self.root_text: str | None = None
+        names: list[str] = []
+        headers: list[tuple[bytes, Callable[[Any], bytes]]] = []
+        for attribute, member in shape.members.items():
+            if member.location == Location.HEADER:
+                names.append(attribute)
+                headers.append((member.wire.lower().encode(), _HEADER_VALUES[member.kind.name]))
+            elif member.location == Location.HEADERS:
+                self.metadata = attribute
+            elif member.location == Location.PAYLOAD:
+                assert member.shape is not None
+                self.payload = (attribute, member.wire, member.shape)
+            elif member.location == Location.ROOT_TEXT:
+                self.root_text = attribute
+        self.headers = tuple(headers)
+        self.get = _values_getter(names)
+
+    def head(self, output: Dto) -> list[tuple[bytes, bytes]]:
+        """The headers that the answer's members make."""
+        found = [
+            (name, convert(value))
+            for value, (name, convert) in zip(self.get(output), self.headers, strict=True)
+            if value is not None
+        ]
+        if self.metadata is not None and (metadata := getattr(output, self.metadata)):
+            found += [
+                (b"x-amz-meta-" + name.lower().encode(), metadata_value(value)) for name, value in metadata.items()
+            ]
+        return found
+
+    def body(self, output: Dto) -> bytes:
+        """The XML body; empty if the answer has none."""
+        if self.payload is not None:
+            attribute, root, shape = self.payload
+            value = getattr(output, attribute)
+            return b"" if value is None else xml.document(root, xml.writer(shape)(value))
+        if not self.root:
+            return b""
+        if self.root_text is not None:
+            return xml.document(self.root, xml.escape(getattr(output, self.root_text) or ""))
+        encode = self.listing and getattr(output, "encoding_type", None) == "url"
+        return xml.document(self.root, xml.writer(self.shape, encode)(output))
+
+
+def _values_getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    if not names:
+        return lambda output: ()
+    if len(names) == 1:
+        single = attrgetter(names[0])
+        return lambda output: (single(output),)
+    return attrgetter(*names)
+
+
+@cache
+def _renderer(shape: type[Dto]) -> _Renderer:
+    return _Renderer(shape)
+
+
+def headers_of(output: Dto) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, names in lower case, without Content-Type and Content-Length of an XML body."""
+    return _renderer(type(output)).head(output)
+
+
+def body_of(output: Dto) -> bytes:
+    """The XML body of an answer; empty if it has none."""
+    return _renderer(type(output)).body(output)
+
+
+_XML_TYPE: Final = (b"content-type", b"application/xml")
+
+
+def render(operation: Operation, output: Dto | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of a success.
+
+    Args:
+        operation: whose answer it is.
+        output: an instance of `operation.output`, or None if that is None.
+
+    The headers lack Content-Length, unless it is a member that was set (HeadObject).
+    """
+    if output is None:
+        return operation.success, [], b""
+    renderer = _renderer(type(output))
+    headers = renderer.head(output)
+    body = renderer.body(output)
+    if body:
+        headers.append(_XML_TYPE)
+    return operation.success, headers, body

@@ -1,0 +1,404 @@
+"""XML bodies: requests are read against the classes of `dto`, answers are written from them.
+
+Reading is one pass of expat that knows the shape: an element which the shape does not have ends it. So the depth is
+that of the shape, and nothing is built that was not asked for. Document types, and with them entities, are refused
+(PROOF 33). Elements may stand in any order, in S3's namespace or in none.
+
+Writing is done by one function per class, made when the class is first written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, NoReturn
+from xml.parsers import expat
+
+from lightningstor.s3.wire.dto.members import Dto, Kind, Location, Member, Refusal
+from lightningstor.s3.wire.faults import NotImplementedHere
+from lightningstor.s3.wire.refusals import MalformedXML, MaxMessageLengthExceeded, MissingRequestBody
+from lightningstor.s3.wire.times import xml_time
+
+__all__ = ["DECLARATION", "NAMESPACE", "Rendered", "document", "escape", "parse", "url_encode", "writer"]
+
+NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+# Writing
+
+# What XML 1.0 must escape, the quote as S3 does, and control characters, which XML 1.0 has no way to write: S3 writes
+# them as character references all the same, and so do we (who asks for encoding-type=url gets them percent-encoded).
+_UNSAFE = re.compile("[&<>\"\x00-\x1f\x7f\ufffe\uffff]")
+_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_ESCAPES = {chr(c): _NAMED.get(chr(c), f"&#x{c:X};") for c in (*b'&<>"', *range(0x20), 0x7F, 0xFFFE, 0xFFFF)}
+_PLAIN_IN_URL = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
+_URL_BYTES = tuple(
+    chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "-._~/") else f"%{byte:02X}"
+    for byte in range(256)
+)
+
+
+class Rendered(str):
+    """XML that is written already: a flattened list may be given so, where making a DTO for each item is too slow."""
+
+    __slots__ = ()
+
+
+def escape(text: str) -> str:
+    """Text as it stands in an element or attribute."""
+    if _UNSAFE.search(text) is None:
+        return text
+    return _UNSAFE.sub(_escape_match, text)
+
+
+def _escape_match(match: re.Match[str]) -> str:
+    return _ESCAPES[match[0]]
+
+
+def url_encode(text: str) -> str:
+    """Text as encoding-type=url gives it: `/` stays, a space is `%20`, a plus `%2B`. Safe in XML as it is."""
+    if _PLAIN_IN_URL(text):
+        return text
+    table = _URL_BYTES
+    return "".join([table[byte] for byte in text.encode()])
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _converter(kind: Kind, encode: bool) -> Callable[[Any], str]:
+    if kind.name == "integer":
+        return str
+    if kind.name == "boolean":
+        return _boolean
+    if kind.name == "timestamp":
+        return xml_time
+    return url_encode if encode and kind.encoded else escape
+
+
+Step = Callable[[Any], str]
+
+
+def _text_step(name: str, convert: Callable[[Any], str]) -> Step:
+    head, tail = f"<{name}>", f"</{name}>"
+
+    def step(value: Any) -> str:
+        return head + convert(value) + tail
+
+    return step
+
+
+def _struct_step(name: str, shape: type[Dto], encode: bool) -> Step:
+    inner = writer(shape, encode)
+    attributes = [(key, member.wire) for key, member in shape.members.items() if member.attribute]
+    if not attributes:
+        return _text_step(name, inner)
+    ((key, attribute),) = attributes  # only Grantee has one: xsi:type
+    head = f'<{name} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" {attribute}="'
+
+    def step(value: Any) -> str:
+        return f'{head}{escape(getattr(value, key))}">{inner(value)}</{name}>'
+
+    return step
+
+
+def _many_step(item: Step) -> Step:
+    def step(values: Iterable[Any]) -> str:
+        if type(values) is Rendered:
+            return values
+        return "".join([item(value) for value in values])
+
+    return step
+
+
+def _step(member: Member, encode: bool) -> Step:
+    name = (member.item or member.wire) if member.many else member.wire
+    if member.shape is None:
+        step = _text_step(name, _converter(member.kind, encode))
+    else:
+        step = _struct_step(name, member.shape, encode)
+    if not member.many:
+        return step
+    step = _many_step(step)
+    return _text_step(member.wire, step) if member.item else step
+
+
+@cache
+def writer(shape: type[Dto], encode: bool = False) -> Step:
+    """The function that writes what stands inside the element of a `shape`.
+
+    Args:
+        shape: a class of `dto`.
+        encode: percent-encode what may hold keys (encoding-type=url).
+    """
+    members = [
+        (attribute, member)
+        for attribute, member in shape.members.items()
+        if member.location == Location.XML and not member.attribute
+    ]
+    if not members:
+        return lambda value: ""
+    steps = tuple(_step(member, encode) for _, member in members)
+    # attrgetter gives a bare value for one name, and a tuple for several.
+    names = [attribute for attribute, _ in members]
+    if len(names) == 1:
+        (name,), (only,) = names, steps
+        return lambda value: "" if (got := getattr(value, name)) is None else only(got)
+    values_of = attrgetter(*names)
+
+    def write(value: Any) -> str:
+        return "".join(
+            [step(got) for got, step in zip(values_of(value), steps, strict=True) if got is not None]
+        )
+
+    return write
+
+
+def document(root: str, content: str) -> bytes:
+    """A whole document in S3's namespace."""
+    if content:
+        return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{content}</{root}>'.encode()
+    return f'{DECLARATION}<{root} xmlns="{NAMESPACE}"/>'.encode()
+
+
+# Reading
+
+
+class _Element:
+    """How an element of a shape is read."""
+
+    __slots__ = ("attribute", "item", "kind", "many", "most", "refusal", "shape", "wrapper")
+
+    def __init__(self, attribute: str, member: Member) -> None:
+        self.attribute = attribute
+        self.kind = member.kind
+        self.many = member.many
+        self.most = member.most
+        self.wrapper = bool(member.item)
+        self.item = member.item
+        self.refusal: Refusal | None = None
+        self.shape = _Shape.of(member.shape) if member.shape else None
+
+
+class _Shape:
+    """A class of `dto`, compiled for reading."""
+
+    __slots__ = ("elements", "make", "name", "required")
+
+    def __init__(self, made: type[Dto]) -> None:
+        self.make = made
+        self.name = made.__name__
+        self.elements = {member.wire: _Element(attribute, member) for attribute, member in made.members.items()}
+        self.required = {
+            attribute: member.wire for attribute, member in made.members.items() if member.required
+        }
+        for refusal in made.refused:
+            element = _Element("", Member(Location.XML, refusal.wire))
+            element.refusal = refusal
+            self.elements[refusal.wire] = element
+
+    @staticmethod
+    @cache
+    def of(made: type[Dto]) -> _Shape:
+        """The compiled form of a class, made once."""
+        return _Shape(made)
+
+
+# Spellings of the namespace that clients are known to send.
+_NAMESPACES = ("http://s3.amazonaws.com/doc/", "http://doc.s3.amazonaws.com/")
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class _Frame:
+    """An open element that holds elements."""
+
+    __slots__ = ("element", "name", "shape", "values")
+
+    def __init__(self, name: str, element: _Element | None, shape: _Shape | None) -> None:
+        self.name = name
+        self.element = element
+        self.shape = shape  # None: the element around a list's items
+        self.values: dict[str, Any] = {}
+
+
+class _Reader:
+    """One pass over one document."""
+
+    def __init__(self, root: str, shape: type[Dto]) -> None:
+        self._root = root
+        self._shape = _Shape.of(shape)
+        self._frames: list[_Frame] = []
+        self._leaf: _Element | None = None  # the open element that holds text
+        self._text: list[str] = []
+        self._names: dict[str, str] = {}
+        self.result: Dto | None = None
+        parser = expat.ParserCreate("utf-8", " ")
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.XmlDeclHandler = self._declaration
+        parser.StartDoctypeDeclHandler = self._doctype
+        self._parser = parser
+
+    def read(self, data: bytes) -> Dto:
+        try:
+            self._parser.Parse(data, True)
+        except expat.ExpatError as broken:
+            self._malformed(f"not well-formed: {expat.errors.messages[broken.code]}")
+        assert self.result is not None  # expat has seen the root element end
+        return self.result
+
+    def _malformed(self, reason: str) -> NoReturn:
+        parser = self._parser
+        raise MalformedXML(reason, parser.CurrentLineNumber, parser.CurrentColumnNumber + 1) from None
+
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii", "ascii"):
+            self._malformed(f"the encoding {encoding} is not supported: send UTF-8")
+
+    def _doctype(self, name: str, system_id: str | None, public_id: str | None, internal: bool) -> None:
+        self._malformed("a document type is not allowed")
+
+    def _local(self, name: str) -> str:
+        """The name without its namespace."""
+        space, _, local = name.rpartition(" ")
+        if space and not space.startswith(_NAMESPACES):
+            self._malformed(f"the element {local} is in the namespace {space}, which is not S3's")
+        self._names[name] = local
+        return local
+
+    def _start(self, raw: str, attributes: dict[str, str]) -> None:
+        name = self._names.get(raw) or self._local(raw)
+        if self._leaf is not None:
+            self._malformed(f"the element {name} stands where text is expected")
+        frames = self._frames
+        if not frames:
+            if name != self._root:
+                self._malformed(f"the root element is {name}, not {self._root}")
+            frames.append(_Frame(name, None, self._shape))
+            return
+        frame = frames[-1]
+        if frame.shape is None:  # around a list's items
+            element = frame.element
+            assert element is not None
+            if name != element.item:
+                self._malformed(f"{frame.name} has no element {name}")
+            self._open(name, element)
+            return
+        found = frame.shape.elements.get(name)
+        if found is None:
+            self._malformed(f"{frame.name} has no element {name}")
+        if found.refusal is not None and not found.refusal.harmless:
+            raise NotImplementedHere(name)
+        if found.wrapper:
+            if found.attribute in frame.values:
+                self._malformed(f"{frame.name} has more than one element {name}")
+            frame.values[found.attribute] = []
+            frames.append(_Frame(name, found, None))
+            return
+        if not found.many and found.attribute in frame.values:
+            self._malformed(f"{frame.name} has more than one element {name}")
+        self._open(name, found)
+
+    def _open(self, name: str, element: _Element) -> None:
+        if element.shape is not None:
+            self._frames.append(_Frame(name, element, element.shape))
+        else:
+            self._leaf = element
+
+    def _characters(self, text: str) -> None:
+        if self._leaf is not None:
+            self._text.append(text)
+        elif not text.isspace():
+            self._malformed("text stands where an element is expected")
+
+    def _end(self, raw: str) -> None:
+        leaf = self._leaf
+        if leaf is not None:
+            self._leaf = None
+            text = "".join(self._text)
+            self._text.clear()
+            self._keep(leaf, self._value(self._names[raw], leaf, text))
+            return
+        frame = self._frames.pop()
+        if frame.shape is None:
+            return
+        made = self._make(frame)
+        if frame.element is None:
+            self.result = made
+        else:
+            self._keep(frame.element, made)
+
+    def _keep(self, element: _Element, value: Any) -> None:
+        frame = self._frames[-1]
+        if element.refusal is not None:
+            return
+        if frame.shape is None:  # a list's items belong to the frame around the list
+            frame = self._frames[-2]
+        if not element.many:
+            frame.values[element.attribute] = value
+            return
+        items = frame.values.setdefault(element.attribute, [])
+        if element.most and len(items) == element.most:
+            self._malformed(f"more than {element.most} elements {element.item or self._frames[-1].name}")
+        items.append(value)
+
+    def _value(self, name: str, element: _Element, text: str) -> Any:
+        kind = element.kind
+        if element.refusal is not None:
+            if text.strip().lower() not in element.refusal.harmless:
+                raise NotImplementedHere(name)
+            return None
+        if kind.name == "integer":
+            digits = text.strip()
+            if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
+                self._malformed(f"{name} is not a number")
+            return int(digits)
+        if kind.name == "boolean":
+            truth = _TRUTHS.get(text.strip().lower())
+            if truth is None:
+                self._malformed(f"{name} is neither true nor false")
+            return truth
+        if kind.values:
+            text = text.strip()
+            if text not in kind.values:
+                self._malformed(f"{name} is none of {', '.join(kind.values)}")
+        return text
+
+    def _make(self, frame: _Frame) -> Dto:
+        shape = frame.shape
+        assert shape is not None
+        values = frame.values
+        for attribute, wire in shape.required.items():
+            if attribute not in values:
+                self._malformed(f"{frame.name} has no element {wire}")
+        for attribute, value in values.items():
+            if type(value) is list:
+                values[attribute] = tuple(value)
+        return shape.make(**values)
+
+
+def parse(data: bytes, root: str, shape: type[Dto], limit: int) -> Dto:
+    """The structure that an XML body holds.
+
+    Args:
+        data: the whole body.
+        root: the name of the root element.
+        shape: the class to make.
+        limit: the most bytes.
+
+    Raises:
+        MalformedXML: not well-formed, or not of that shape; says what and where.
+        MaxMessageLengthExceeded: longer than `limit`.
+        MissingRequestBody: empty.
+        NotImplementedHere: it has an element whose meaning is not implemented.
+    """
+    if len(data) > limit:
+        raise MaxMessageLengthExceeded(limit)
+    if not data or data.isspace():
+        raise MissingRequestBody()
+    return _Reader(root, shape).read(data)
