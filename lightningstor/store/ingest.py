@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lightningstor.chunks.api import Buffer
 from lightningstor.chunks.digest import DigestPipeline, digest_inline
-from lightningstor.chunks.manager import ObjectWriter
+from lightningstor.chunks.object_writer import ObjectWriter
 from lightningstor.errors import EntityTooLarge
 from lightningstor.kv.api import Put
 from lightningstor.model import keys

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from attrs import define
 
 from lightningstor.chunks.api import Buffer, ChunkRef
-from lightningstor.chunks.manager import ChunkStream
+from lightningstor.chunks.object_stream import ObjectStream
 from lightningstor.errors import BytesCorrupt, BytesMissing, InvalidPartNumber
 from lightningstor.kv.api import Row
 from lightningstor.model import keys
@@ -186,7 +186,7 @@ class _BodyPieces:
         self._offset = offset
         self._end = offset + length
         self._segment = max(bisect_right(body.starts, offset) - 1, 0)
-        self._stream: ChunkStream | None = None
+        self._stream: ObjectStream | None = None
         self._entries: list[PartEntry] = []
         self._part: _BodyPieces | None = None
 
@@ -200,12 +200,15 @@ class _BodyPieces:
         return None
 
     async def aclose(self) -> None:
-        if self._stream is not None:
-            await self._stream.aclose()
-            self._stream = None
+        await self._close_stream()
         if self._part is not None:
             await self._part.aclose()
             self._part = None
+
+    async def _close_stream(self) -> None:
+        if self._stream is not None:
+            await self._stream.__aexit__(None, None, None)
+            self._stream = None
 
     async def _next_segment(self) -> Row:
         if self._segment >= len(self._body.starts):
@@ -220,11 +223,11 @@ class _BodyPieces:
             chunks: Sequence[ChunkRef] = MANIFEST.decode(row.value, row.key).chunks
             last = chunks[-1]
             length = min(self._end, last.offset + last.size) - self._offset
-            self._stream = self._ctx.chunks.stream(chunks, self._offset, length)
-        piece = await self._stream.next()
-        if piece is None:
-            await self._stream.aclose()
-            self._stream = None
+            self._stream = self._ctx.chunks.stream(chunks, self._offset - chunks[0].offset, length)
+        piece = await self._stream.read()
+        if not piece:
+            await self._close_stream()
+            return None
         return piece
 
     async def _from_parts(self) -> Buffer | None:

@@ -11,7 +11,7 @@ from types import TracebackType
 import trio
 from attrs import define, field
 
-from lightningstor.chunks.manager import ObjectWriter
+from lightningstor.chunks.object_writer import ObjectWriter
 from lightningstor.errors import CommitUndetermined, StoreError
 from lightningstor.kv.api import Applied, Kv, Put, Txn, TxnConflict
 from lightningstor.model.records import BodyRef, ObjectChecksum
