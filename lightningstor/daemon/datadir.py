@@ -2,8 +2,9 @@
 
     FORMAT         the format's number
     LOCK           flock'ed while a process has the directory open; says which
+    ID             names the store, so that its chunks are told from another's
     metadata/      the metadata store
-    chunks/        object bytes, unless `[storage] data_dir` moves them
+    chunks/        object bytes, unless `[storage] data_dir` moves them; OWNER in it says whose they are
     credentials    root's access key and secret, in the form of an AWS credentials file
     seal.key       the key under which stored secrets are sealed
 
@@ -140,6 +141,43 @@ class DataDirectory:
             if len(key) == SEAL_KEY_BYTES:
                 return key
         raise BytesCorrupt(str(self.seal_key_file), f"it does not hold {SEAL_KEY_BYTES} bytes in hexadecimal")
+
+    def store_id(self, entropy: Entropy) -> str:
+        """The store's own name, 32 hex digits, drawn at the first start."""
+        file = self.root / "ID"
+        with contextlib.suppress(FileNotFoundError):
+            return file.read_text("ascii", "replace").strip()
+        drawn = entropy.token_bytes(16).hex()
+        write_durably(file, drawn.encode() + b"\n")
+        return drawn
+
+    def claim_chunks(self, base: Path, shard_depth: int, entropy: Entropy) -> None:
+        """See that the chunk files under `base` are this store's and lie at this depth; mark a new directory so.
+
+        Two stores over one directory would take each other's chunks for leftovers, and chunks that were written at
+        another depth would not be found.
+
+        Raises:
+            DataDirectoryUnusable: they are another store's, or lie at another depth.
+        """
+        ours = f"store {self.store_id(entropy)} shard_depth {shard_depth}"
+        file = base / "OWNER"
+        try:
+            _make_directory(base)
+            found = file.read_text("ascii", "replace").strip()
+        except FileNotFoundError:
+            write_durably(file, ours.encode() + b"\n")
+            return
+        except OSError as error:
+            raise DataDirectoryUnusable(_unusable(base, error)) from error
+        if found == ours:
+            return
+        depth = found.rpartition(" shard_depth ")[2]
+        if found.startswith(f"store {self.store_id(entropy)} "):
+            raise DataDirectoryUnusable(
+                f"the chunks in {base} were written with storage.shard_depth = {depth}, which cannot be changed"
+            )
+        raise DataDirectoryUnusable(f"{base} holds the chunks of another store ({file} says {found!r})")
 
 
 def new_root_credentials(entropy: Entropy) -> RootCredentials:

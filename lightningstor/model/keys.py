@@ -18,6 +18,8 @@ __all__ = [
     "GC",
     "GC_END",
     "ROOT",
+    "UPLOADS_BY_BUCKET",
+    "USAGE",
     "access_key_of",
     "boot_of",
     "bucket",
@@ -62,6 +64,8 @@ GC: Final = ROOT + b"gc/"
 GC_END: Final = ROOT + b"gc0"
 BOOT: Final = ROOT + b"boot"
 BUCKETS_BY_NAME: Final = ROOT + b"buckets/by-name/"
+UPLOADS_BY_BUCKET: Final = ROOT + b"uploads/by-bucket/"
+USAGE: Final = ROOT + b"usage/"
 
 _BOOT_BITS: Final = 23
 _COUNTER_BITS: Final = 40

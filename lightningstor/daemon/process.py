@@ -1,0 +1,124 @@
+"""A daemon as a process: logs, signals, the ready file, the watchdog, exit codes."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import trio
+
+from lightningstor import __version__
+from lightningstor.config import Loaded
+from lightningstor.config.load import DEFAULT
+from lightningstor.daemon.datadir import DataDirectoryUnusable
+from lightningstor.daemon.identity import NoRootCredentials
+from lightningstor.daemon.notify import remove_ready_file, sd_notify, write_ready_file
+from lightningstor.daemon.storage import data_root, in_memory
+from lightningstor.daemon.supervisor import Bound, BucketNotCreated, ListenFailed, Stop, serve
+from lightningstor.errors import StoreError
+from lightningstor.observe import logs
+
+__all__ = ["EXIT_FAILED", "WATCHDOG_S", "run_daemon"]
+
+EXIT_FAILED: Final = 1
+WATCHDOG_S: Final = 1.8
+"""After the grace period, how long the orderly end may take until the process ends itself: exit ≤ grace + 2 s."""
+
+_EXPECTED: Final = (ListenFailed, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated, StoreError)
+"""Errors that a message explains; anything else is shown with its traceback."""
+
+_GC_THRESHOLD: Final = 20_000
+"""New objects between two looks of Python's collector at the youngest: a request makes few that form cycles."""
+
+logger: Final = logging.getLogger("lightningstor.daemon")
+
+
+def run_daemon(loaded: Loaded) -> int:
+    """Run a daemon until a signal stops it; the exit code of the process."""
+    config = loaded.config
+    logs.configure(config.logging.level, config.logging.format)
+    logger.info("LightningStor %s", __version__)
+    if loaded.origins["server.data_dir"] == DEFAULT and not in_memory(config):
+        logger.info("nobody named a data directory: using %s", data_root(config))
+    try:
+        trio.run(_main, loaded)
+    except KeyboardInterrupt:  # before the signals were ours
+        return EXIT_FAILED
+    except (Exception, BaseExceptionGroup) as error:
+        found = list(_leaves(error))
+        if all(isinstance(leaf, _EXPECTED) for leaf in found):
+            for leaf in found:
+                logger.error("cannot go on: %s", leaf)
+        else:
+            logger.critical("the daemon failed", exc_info=error)
+        return EXIT_FAILED
+    finally:
+        if config.server.ready_file is not None:
+            remove_ready_file(config.server.ready_file)
+    return 0
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group, however deep."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+async def _main(loaded: Loaded) -> None:
+    config = loaded.config
+    stop = Stop()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_obey_signals, signals, stop, config.limits.stop_grace_seconds)
+            async with trio.open_nursery() as running:
+                bound = await running.start(_serve, loaded, stop)
+                _announce(loaded, bound)
+            nursery.cancel_scope.cancel()
+
+
+async def _serve(loaded: Loaded, stop: Stop, *, task_status: trio.TaskStatus[Bound]) -> None:
+    await serve(loaded.config, stop=stop, task_status=task_status)
+
+
+def _announce(loaded: Loaded, bound: Bound) -> None:
+    """Tell whoever waits for it that the daemon is ready."""
+    # What the start has made stays to the end: the collector need not look at it again and again.
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 50, 100)
+    if loaded.config.server.ready_file is not None:
+        write_ready_file(loaded.config.server.ready_file, bound.as_dict())
+    sd_notify("READY=1")
+
+
+async def _obey_signals(signals: AsyncIterator[int], stop: Stop, grace_s: float) -> None:
+    """The first signal stops in order, a second one at once."""
+    async for number in signals:
+        name = signal.Signals(number).name
+        if not stop.asked:
+            logger.info("got %s: stopping, requests have %g s", name, grace_s)
+            sd_notify("STOPPING=1")
+            _start_watchdog(grace_s + WATCHDOG_S)
+            stop.ask()
+        else:
+            logger.info("got %s again: stopping now", name)
+            stop.force()
+
+
+def _start_watchdog(deadline_s: float) -> None:
+    """End the process when the orderly end takes too long, say because a disk hangs. The store survives crashes."""
+
+    def bark() -> None:
+        os.write(2, b'{"level": "critical", "message": "the end took too long: leaving at once"}\n')
+        os._exit(EXIT_FAILED)
+
+    timer = threading.Timer(deadline_s, bark)
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,225 @@
+"""The running daemon: what is started in which order, and how it stops (DESIGN.md §2).
+
+    storage ─▶ jobs ─▶ admin ─▶ S3, gRPC ─▶ ready
+                                              │ told to stop
+    storage ◀─ jobs ◀─ admin ◀─ S3, gRPC: no new connections, running requests get the grace period
+
+What is started first is closed last. Nothing here knows of signals or processes; see `process`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import trio
+from attrs import define, field, frozen
+
+from lightningstor.config import Address, Config
+from lightningstor.config.sections import BucketSettings
+from lightningstor.daemon.endpoints import (
+    ListenFailed,
+    admin_server,
+    listen,
+    s3_listen_context,
+    s3_server,
+)
+from lightningstor.daemon.identity import ROOT, load_stored, prepare_identity
+from lightningstor.daemon.jobs import Job, Usage, run_job, store_jobs
+from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
+from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
+from lightningstor.http.admin import Readiness
+from lightningstor.http.engine import HttpServer
+from lightningstor.iam import CredentialStore
+from lightningstor.observe.metrics import Metrics
+from lightningstor.ports import World, production_world
+from lightningstor.store.store import Store
+
+__all__ = ["Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
+
+logger: Final = logging.getLogger("lightningstor.daemon")
+
+
+class BucketNotCreated(Exception):
+    """A bucket that the configuration wants at start cannot be made. The message says which and why."""
+
+
+@frozen
+class Bound:
+    """Where a running daemon listens, as `host:port`; None for what is off."""
+
+    s3: str
+    grpc: str | None
+    admin: str | None
+    tls: bool = False
+
+    def as_dict(self) -> dict[str, str | None]:
+        """What the ready file holds."""
+        return {"s3": self.s3, "grpc": self.grpc, "admin": self.admin}
+
+
+@define(eq=False)
+class Stop:
+    """How a daemon is told to stop."""
+
+    _asked: trio.Event = field(factory=trio.Event, init=False)
+    _scopes: list[trio.CancelScope] = field(factory=list, init=False)
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was told."""
+        return self._asked.is_set()
+
+    def ask(self) -> None:
+        """Stop: take no further requests, give those under way the grace period."""
+        self._asked.set()
+
+    def force(self) -> None:
+        """Cancel what still runs now. What was acknowledged stays; nothing is lost."""
+        self.ask()
+        for scope in self._scopes:
+            scope.cancel()
+
+    async def wait(self) -> None:
+        """Until it was told to stop."""
+        await self._asked.wait()
+
+    def cancels(self, scope: trio.CancelScope) -> None:
+        """`force` cancels this scope as well."""
+        self._scopes.append(scope)
+
+
+async def serve(
+    config: Config,
+    *,
+    world: World | None = None,
+    stop: Stop | None = None,
+    task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a daemon until it is told to stop, or cancelled, which is the same: both give requests the grace period.
+
+    Use it as `bound = await nursery.start(serve, config)`; it has started when everything answers.
+
+    Args:
+        config: see `lightningstor.config.load`, or make a `Config` by hand.
+        world: the doors to the outside; the real ones by default.
+        stop: to tell it by; cancelling the scope needs none.
+
+    Raises:
+        ListenFailed: an address cannot be listened on.
+        StoreLocked, FormatTooNew, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated: see there.
+    """
+    stop = stop or Stop()
+    world = world or production_world(config.storage.threads)
+    async with trio.open_nursery() as outside:
+        outside.start_soon(_ask_when_cancelled, stop)
+        # From here on a cancelled caller waits for the orderly end, which the grace period bounds.
+        with trio.CancelScope(shield=True):
+            await _Daemon(config, world, stop).run(task_status)
+        outside.cancel_scope.cancel()
+
+
+async def _ask_when_cancelled(stop: Stop) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        stop.ask()
+
+
+@define(eq=False)
+class _Daemon:
+    """One run of a daemon."""
+
+    config: Config
+    world: World
+    stop: Stop
+    metrics: Metrics = field(factory=Metrics, init=False)
+
+    async def run(self, task_status: trio.TaskStatus[Bound]) -> None:
+        """Start everything, stay until told to stop, stop everything."""
+        if not in_memory(self.config):
+            logger.info("data directory %s", data_root(self.config))
+        async with open_storage(self.config, self.world) as storage:
+            credentials = await self._credentials(storage)
+            await self._create_buckets(storage.store)
+            async with trio.open_nursery() as jobs:
+                for job in self._jobs(storage.store):
+                    jobs.start_soon(run_job, job)
+                await self._run_listeners(storage, credentials, task_status)
+                jobs.cancel_scope.cancel()
+        logger.info("stopped")
+
+    async def _credentials(self, storage: Storage) -> CredentialStore:
+        identity = await self.world.blocking.run(prepare_identity, self.config, storage.directory, self.world)
+        logger.info("%s", identity.notice)
+        credentials = CredentialStore(self.world.clock, identity.fixed)
+        await load_stored(credentials, storage.kv, identity, self.world)
+        return credentials
+
+    def _jobs(self, store: Store) -> list[Job]:
+        usage = Usage()
+        usage.show_in(self.metrics)
+        limits = self.config.limits
+        timeout_s = limits.multipart_upload_timeout_hours * 3600.0
+        return store_jobs(store, usage, gc_grace_s=limits.gc_grace_seconds, upload_timeout_s=timeout_s)
+
+    async def _create_buckets(self, store: Store) -> None:
+        """The buckets that the configuration wants; one that is there already stays as it is."""
+        wanted = [*(BucketSettings(name=name) for name in self.config.server.buckets), *self.config.buckets]
+        for bucket in wanted:
+            try:
+                await store.buckets.create(
+                    bucket.name,
+                    ROOT.owner,
+                    org_id=bucket.org,
+                    project_id=bucket.project,
+                    region=self.config.s3.region,
+                    versioning=bucket.versioning,
+                )
+            except BucketAlreadyOwnedByYou:
+                continue
+            except StoreError as error:
+                raise BucketNotCreated(f"cannot create bucket {bucket.name}: {error}") from error
+            logger.info("created bucket %s", bucket.name)
+
+    async def _run_listeners(
+        self, storage: Storage, credentials: CredentialStore, task_status: trio.TaskStatus[Bound]
+    ) -> None:
+        s3 = s3_server(self.config, self.world, storage.store, credentials, self.metrics)
+        self._show_http(s3)
+        readiness = Readiness({**storage.health, "daemon": lambda: "stopping" if self.stop.asked else None})
+        async with trio.open_nursery() as private:
+            admin = admin_server(self.world, readiness, self.metrics)
+            admin_address = await self._start_http(private, admin, self.config.server.admin_addr, "admin_addr")
+            async with trio.open_nursery() as public:
+                self.stop.cancels(public.cancel_scope)
+                tls = s3_listen_context(self.config)
+                listeners = await listen(self.config.server.s3_addr, "s3_addr", tls)
+                await public.start(s3.serve, listeners)
+                s3_address = Address(*listeners[0].address)
+                grpc_address = await self._start_grpc(public)
+                bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
+                logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
+                task_status.started(bound)
+                await self.stop.wait()
+                logger.info("stopping", extra={"requests_in_flight": s3.statistics().requests_in_flight})
+                s3.stop(self.config.limits.stop_grace_seconds)
+            admin.stop(0)
+
+    async def _start_http(
+        self, nursery: trio.Nursery, server: HttpServer, address: Address | None, option: str
+    ) -> str | None:
+        if address is None:
+            return None
+        listeners = await listen(address, option)
+        await nursery.start(server.serve, listeners)
+        return str(Address(*listeners[0].address))
+
+    async def _start_grpc(self, nursery: trio.Nursery) -> str | None:
+        """The gRPC server ends with the public nursery: its health watches never end by themselves."""
+        return None
+
+    def _show_http(self, server: HttpServer) -> None:
+        gauge = self.metrics.gauge
+        gauge("http_connections", "Open connections of the S3 port.", lambda: server.statistics().connections)
+        gauge("http_requests_in_flight", "Requests at work.", lambda: server.statistics().requests_in_flight)
