@@ -127,9 +127,7 @@ class Copies:
         """Whether the new version takes the place of the source, so that it can go on using its bytes."""
         version = found.version
         same_place = (source.bucket, source.key) == (bucket, key) and source.version_id is None
-        takes_place = found.bucket.versioning == DISABLED or (
-            found.bucket.versioning == SUSPENDED and version.is_null
-        )
+        takes_place = found.bucket.versioning == DISABLED or (found.bucket.versioning == SUSPENDED and version.is_null)
         algorithm = version.checksum.algorithm if version.checksum else DEFAULT_ALGORITHM
         return same_place and takes_place and wanted.checksum_algorithm in (None, algorithm)
 

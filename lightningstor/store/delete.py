@@ -148,4 +148,3 @@ class Deletes:
         version = OBJECT_VERSION.decode(row.value, row.key)
         if version.is_null:
             parts.deletes.append(keys.null_pointer(bucket.org_id, bucket.bucket_id, key))
-

@@ -247,9 +247,7 @@ class _VersionsMerged:
                 if version_id_marker is not None:
                     older_start = await _behind_version(reads, bucket, key_marker, version_id_marker)
         ends = [keys.end_of(base + keys.escape(prefix)) for base in bases]
-        return cls(
-            _Cursor(reads, current_start, ends[0], batch), _Cursor(reads, older_start, ends[1], batch), *bases
-        )
+        return cls(_Cursor(reads, current_start, ends[0], batch), _Cursor(reads, older_start, ends[1], batch), *bases)
 
     async def next(self) -> VersionEntry | None:
         current, older = await self._current.peek(), await self._older.peek()

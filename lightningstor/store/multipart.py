@@ -178,9 +178,7 @@ class Uploads:
                     raise quota_exceeded(located.bucket, outcome)
             await attempts.pause()
 
-    async def list_parts(
-        self, bucket: str, key: str, upload_id: str, *, after: int = 0, limit: int
-    ) -> PartListing:
+    async def list_parts(self, bucket: str, key: str, upload_id: str, *, after: int = 0, limit: int) -> PartListing:
         """The upload's parts with numbers greater than `after`, ascending.
 
         Raises:

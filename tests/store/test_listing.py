@@ -35,7 +35,7 @@ def _grouped(keys: list[str], prefix: str, delimiter: str) -> list[str]:
     st.integers(1, 5),
 )
 def test_pages_are_the_sorted_whole(keys: list[str], prefix: str, delimiter: str, page: int) -> None:
-    """Objects, versions and uploads: pages of any size add up to the sorted, grouped whole; none is longer than asked."""
+    """Pages of objects, versions and uploads, of any size, add up to the sorted, grouped whole."""
 
     async def check() -> None:
         async with memory_store() as store:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from lightningstor.chunks.digest import digest_inline
 from lightningstor.errors import (
@@ -22,11 +26,15 @@ from lightningstor.errors import (
     StoreError,
     UploadSizeMismatch,
 )
+from lightningstor.kv.api import Put, Txn
+from lightningstor.model.codec import MULTIPART_UPLOAD, encode
 from lightningstor.model.records import ObjectChecksum
 from lightningstor.store.api import CompletePart, ObjectDraft, ReadPlan, UploadDraft, WriteConditions, Written
 from lightningstor.store.copy import Source
 from lightningstor.store.store import Store
 from tests.store.content import OWNER, BytesBody, make_bucket, md5, put, random_bytes, read
+
+RecordProperty = Callable[[str, object], None]
 
 PARTS = [random_bytes(100 << 10, 1), random_bytes((1 << 20) + 5, 2), b"the last may be small"]
 
@@ -219,35 +227,40 @@ async def test_conditions_of_a_completion(store: Store) -> None:
     await complete(store, upload_id, taken, conditions=WriteConditions(if_match=md5(b"there")))
 
 
-async def test_complete_against_abort_has_one_winner(store: Store) -> None:
-    """Run at once, one of the two succeeds; the object is there exactly if Complete did."""
+async def _race(store: Store, key: str, *, complete_first: bool) -> list[str]:
+    """Complete and abort one upload at once; who succeeded."""
+    upload_id = await begin(store, key)
+    taken = await upload(store, upload_id, [b"part"], key)
+    won: list[str] = []
+
+    async def completing() -> None:
+        with suppress(StoreError):
+            await complete(store, upload_id, taken, key)
+            won.append("complete")
+
+    async def aborting() -> None:
+        with suppress(StoreError):
+            await store.uploads.abort("bucket", key, upload_id)
+            won.append("abort")
+
+    async with trio.open_nursery() as nursery:
+        for racer in (completing, aborting) if complete_first else (aborting, completing):
+            nursery.start_soon(racer)
+    return won
+
+
+async def test_complete_against_abort_has_one_winner(store: Store, record_property: RecordProperty) -> None:
+    """Run at once, one of the two succeeds; the object is there exactly if Complete did (PROOF 17)."""
     await make_bucket(store)
-    for turn in range(20):
-        key = f"key{turn}"
-        upload_id = await begin(store, key)
-        taken = await upload(store, upload_id, [b"part"], key)
-        won: list[str] = []
-
-        async def completing(key: str = key, upload_id: str = upload_id, taken: list[CompletePart] = taken) -> None:
-            try:
-                await complete(store, upload_id, taken, key)
-                won.append("complete")
-            except StoreError:
-                pass
-
-        async def aborting(key: str = key, upload_id: str = upload_id) -> None:
-            try:
-                await store.uploads.abort("bucket", key, upload_id)
-                won.append("abort")
-            except StoreError:
-                pass
-
-        async with trio.open_nursery() as nursery:
-            for racer in (completing, aborting) if turn % 2 else (aborting, completing):
-                nursery.start_soon(racer)
+    races = int(os.environ.get("LIGHTNINGSTOR_PROOF_RACES", "40"))
+    for turn in range(races):
+        won = await _race(store, f"key{turn}", complete_first=turn % 2 == 0)
         assert len(won) == 1
-        listing = await store.listings.objects("bucket", prefix=key, limit=1)
+        listing = await store.listings.objects("bucket", prefix=f"key{turn}", limit=1)
         assert bool(listing.objects) == (won == ["complete"])
+        if listing.objects:
+            await store.deletes.delete("bucket", f"key{turn}", OWNER)
+    record_property("races", races)
 
 
 async def test_a_part_made_of_an_object(store: Store) -> None:
@@ -290,17 +303,10 @@ async def test_uploads_expire(store: Store) -> None:
     assert await store.uploads.expire() == 0
     row = await store.ctx.kv.get(b"lightningstor/uploads/" + old.encode())
     assert row is not None
-    from lightningstor.kv.api import Put, Txn
-
-    aged = row.value.replace(b'"initiated_at":1', b'"initiated_at":0')
-    assert aged != row.value or b'"initiated_at"' in row.value
-    from msgspec.structs import replace
-
-    from lightningstor.model.codec import MULTIPART_UPLOAD, encode
-
     record = MULTIPART_UPLOAD.decode(row.value)
-    week = store.limits.upload_timeout_ms
-    await store.ctx.kv.commit(Txn(puts=[Put(row.key, encode(replace(record, initiated_at=record.initiated_at - week)))]))
+    aged = replace(record, initiated_at=record.initiated_at - store.limits.upload_timeout_ms)
+    await store.ctx.kv.commit(Txn(puts=[Put(row.key, encode(aged))]))
     young = await begin(store, "young")
     assert await store.uploads.expire() == 1
-    assert [summary.upload.upload_id for summary in (await store.listings.uploads("bucket", limit=9)).uploads] == [young]
+    left = (await store.listings.uploads("bucket", limit=9)).uploads
+    assert [summary.upload.upload_id for summary in left] == [young]

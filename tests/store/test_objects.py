@@ -16,6 +16,7 @@ from lightningstor.errors import (
     PreconditionFailed,
     StoreError,
 )
+from lightningstor.kv.api import Put, Txn
 from lightningstor.store.api import ExpectedDigest, ObjectDraft, ReadPlan, StoreLimits, WriteConditions
 from lightningstor.store.copy import Source
 from lightningstor.store.store import Store
@@ -261,8 +262,6 @@ async def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
         version = (await store.objects.find("bucket", "small")).version
         assert version.body is not None
         row_key = b"lightningstor/data/" + version.body.data_id.encode()
-        from lightningstor.kv.api import Put, Txn
-
         await store.ctx.kv.commit(Txn(puts=[Put(row_key, b"Small")]))
         (chunk, *_) = await store.ctx.chunks.store.list_chunks("", 10)
         (path,) = (tmp_path / "chunks").rglob(chunk)
@@ -270,7 +269,7 @@ async def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
         raw[70_000] ^= 1
         path.write_bytes(raw)
         for key in ("small", "large"):
-            with pytest.raises(StoreError, match="written|differ|checksum"):
+            with pytest.raises(StoreError, match=r"written|differ|checksum"):
                 await read(store, key)
 
 
