@@ -1,0 +1,134 @@
+"""Rows that were read lately, exactly as they stand in the store.
+
+Exact because one process writes, through one queue, and this cache hears of every transaction twice on the event
+loop's thread: when it is queued, from which moment its keys are not served or filled from here; and when the writer
+has settled it, in commit order, which brings the new row in once no other transaction on the key is queued. So
+whatever is found here is the newest committed row, whichever connection somebody else reads through.
+
+Recency is kept in two generations: what is found in the old one moves to the young one; when the young one is half
+of the whole, it becomes the old one, and the old one goes. A hit costs a dict's look-up and no bookkeeping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lightningstor.kv.api import Row, Txn
+
+__all__ = ["RowCache"]
+
+_ROW_OVERHEAD_BYTES = 250
+"""What an entry takes besides its key and value: three objects' headers, a struct, a place in a dict."""
+
+
+class RowCache:
+    """A bounded cache of rows.
+
+    Args:
+        max_bytes: what keys, values and overhead of all entries may take together; 0 turns the cache off.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.hits = 0
+        self.misses = 0
+        self._young: dict[bytes, Row] = {}
+        self._young_bytes = 0
+        self._old: dict[bytes, Row] = {}
+        self._old_bytes = 0
+        self._queued: dict[bytes, int] = {}
+
+    @property
+    def size(self) -> int:
+        """What the entries take, in bytes."""
+        return self._young_bytes + self._old_bytes
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def find(self, key: bytes) -> Row | None:
+        """The key's newest committed row: always the same object while it is cached. None: not cached."""
+        row = self._young.get(key)
+        if row is not None:
+            self.hits += 1
+            return row
+        row = self._old.pop(key, None)
+        if row is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._old_bytes -= _size(row)
+        self._insert(row)
+        return row
+
+    def offer(self, row: Row) -> None:
+        """Take a row just read from the store, on the thread that queues transactions, with no checkpoint between."""
+        if row.key not in self._queued:
+            self._insert(row)
+
+    def queue(self, txn: Txn) -> None:
+        """A transaction was queued: its keys bypass the cache from now on."""
+        if self.max_bytes:
+            for key in _written_keys(txn):
+                if (row := self._young.pop(key, None)) is not None:
+                    self._young_bytes -= _size(row)
+                elif (row := self._old.pop(key, None)) is not None:
+                    self._old_bytes -= _size(row)
+                self._queued[key] = self._queued.get(key, 0) + 1
+
+    def settle(self, txns: Iterable[Txn], rows: Iterable[Row]) -> None:
+        """The writer is done with these transactions, and these are the rows that it wrote and that still stand.
+
+        In the order of commits. A withdrawn or failed transaction is settled with no rows.
+        """
+        queued = self._queued
+        if not queued:
+            return
+        for txn in txns:
+            for key in _written_keys(txn):
+                left = queued[key] - 1
+                if left:
+                    queued[key] = left
+                else:
+                    del queued[key]
+        for row in rows:
+            if row.key not in queued:
+                self._insert(row)
+
+    def clear(self) -> None:
+        """Forget all rows, and take no more: the store is closed."""
+        self.max_bytes = 0
+        self._young.clear()
+        self._old.clear()
+        self._young_bytes = self._old_bytes = 0
+
+    def _insert(self, row: Row) -> None:
+        """Put a row into the young generation. None of its key is in the old one: it was looked for, or queued."""
+        present = self._young.get(row.key)
+        if present is not None:
+            if present.revision >= row.revision:
+                return
+            self._young_bytes -= _size(present)
+        size = _size(row)
+        half = self.max_bytes // 2
+        if self._young_bytes + size > half:
+            if size > half:
+                self._young.pop(row.key, None)
+                return
+            self._old, self._old_bytes = self._young, self._young_bytes
+            self._young, self._young_bytes = {}, 0
+            self._old.pop(row.key, None)
+        self._young[row.key] = row
+        self._young_bytes += size
+
+
+def _size(row: Row) -> int:
+    return len(row.key) + len(row.value) + _ROW_OVERHEAD_BYTES
+
+
+def _written_keys(txn: Txn) -> Iterable[bytes]:
+    for put in txn.puts:
+        yield put.key
+    yield from txn.deletes
+    for add in txn.adds:
+        yield add.key

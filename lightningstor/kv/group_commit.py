@@ -1,0 +1,279 @@
+"""The queue of transactions and the task that commits them, many at a time.
+
+While one batch is on its way to the disk the next one gathers: the slower the flush, the more share it. A caller
+sleeps from the moment it has queued its transaction until the writer has settled it; the queue and the callers are
+woken through Trio's own sleep, because an event and a shielded scope for each would cost more than the transaction.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import trio
+from attrs import frozen
+
+from lightningstor.errors import StorageFull, StorageReadOnly, StoreClosed
+from lightningstor.kv.api import Applied, Outcome, Row, Txn, TxnConflict, TxnUndetermined
+from lightningstor.kv.batch import BatchWriter, DeviceFailed, DeviceFull, Settled
+from lightningstor.kv.cache import RowCache
+from lightningstor.kv.checkpoints import Checkpointer
+from lightningstor.kv.readers import PointReader
+from lightningstor.kv.schema import PAGE_BYTES
+from lightningstor.kv.statistics import BatchReport, OnBatch
+from lightningstor.ports import Blocking
+
+__all__ = ["CommitLimits", "GroupCommit"]
+
+
+@frozen
+class CommitLimits:
+    """How much may wait, and how much one group commit may take.
+
+    Args:
+        queue: transactions in the queue; further callers wait, in order, for room.
+        batch: transactions to a group commit.
+        batch_bytes: keys and values to a group commit; the one that reaches it is the last.
+    """
+
+    queue: int = 1_024
+    batch: int = 256
+    batch_bytes: int = 8 * 1_048_576
+
+
+class _Queued:
+    """A transaction on its way, and the task that sleeps for it."""
+
+    __slots__ = ("outcome", "queue", "taken", "task", "txn", "withdrawn")
+
+    def __init__(self, txn: Txn, task: trio.lowlevel.Task, queue: GroupCommit) -> None:
+        self.txn = txn
+        self.task = task
+        self.queue = queue
+        self.taken = False
+        self.withdrawn = False
+        self.outcome: Outcome | Exception | None = None
+
+    def abort(self, _raise_cancel: Any) -> trio.lowlevel.Abort:
+        """The caller is cancelled: it may go as long as the writer has not taken the transaction."""
+        if self.taken:
+            return trio.lowlevel.Abort.FAILED
+        self.withdrawn = True
+        self.queue.withdraw(self.txn)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+class GroupCommit:
+    """Queues transactions, has them written in batches, tells the cache, and wakes the callers."""
+
+    def __init__(
+        self,
+        writer: BatchWriter,
+        reader: PointReader,
+        cache: RowCache,
+        checkpointer: Checkpointer,
+        blocking: Blocking,
+        limits: CommitLimits,
+        path: str,
+        on_batch: OnBatch | None,
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._cache = cache
+        self._checkpointer = checkpointer
+        self._blocking = blocking
+        self._limits = limits
+        self._path = path
+        self._on_batch = on_batch
+        self._queue: deque[_Queued] = deque()
+        self._depth = 0  # of those in the queue, the ones not withdrawn
+        self._waiting_for_room = 0
+        self._room = trio.lowlevel.ParkingLot()
+        self._sleeper: trio.lowlevel.Task | None = None
+        self._closing = False
+        self._ended = trio.Event()
+        self.read_only_reason: str | None = None
+        self.batches = 0
+        self.transactions = 0
+        self.applied = 0
+        self.conflicts = 0
+        self.undetermined = 0
+        self.withdrawn = 0
+        self.commit_seconds = 0.0
+        self._log_pages = 0
+
+    @property
+    def depth(self) -> int:
+        """Transactions that the writer has not taken."""
+        return self._depth + self._waiting_for_room
+
+    async def commit(self, txn: Txn) -> Outcome:
+        """As `Kv.commit`.
+
+        Raises:
+            StoreClosed, StorageReadOnly, StorageFull
+            ValueError: the transaction adds to a row that is no counter.
+        """
+        if self._depth >= self._limits.queue or self._waiting_for_room:
+            await self._wait_for_room()
+        if self._closing or self.read_only_reason is not None:
+            raise self._refusal()
+        queued = _Queued(txn, trio.lowlevel.current_task(), self)
+        self._queue.append(queued)
+        self._depth += 1
+        self._cache.queue(txn)
+        self._wake_writer()
+        await trio.lowlevel.wait_task_rescheduled(queued.abort)
+        outcome = queued.outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert outcome is not None
+        return outcome
+
+    async def _wait_for_room(self) -> None:
+        """Wait behind those that wait already, so that nobody overtakes."""
+        self._waiting_for_room += 1
+        try:
+            await self._room.park()
+        finally:
+            self._waiting_for_room -= 1
+
+    def withdraw(self, txn: Txn) -> None:
+        """A transaction's caller is gone; the writer will pass over it."""
+        self._depth -= 1
+        self.withdrawn += 1
+        self._cache.settle((txn,), ())
+        self._room.unpark()
+
+    async def run(self) -> None:
+        """Write batches until the queue is closed and empty.
+
+        Cancelling does not end it: whoever commits within a shield still needs it.
+
+        Raises:
+            RuntimeError: something failed that is not the device's fault; the store must end.
+        """
+        with trio.CancelScope(shield=True):
+            try:
+                while True:
+                    batch = self._take()
+                    if batch:
+                        await self._write(batch)
+                    elif self._closing:
+                        return
+                    elif not self._queue:
+                        await self._sleep()
+            finally:
+                self._ended.set()
+
+    async def close(self) -> None:
+        """Take no more transactions, and wait until those queued are settled."""
+        self._closing = True
+        self._room.unpark_all()
+        self._wake_writer()
+        with trio.CancelScope(shield=True):
+            await self._ended.wait()
+
+    def stop_writing(self, reason: str) -> None:
+        """The device failed: refuse all transactions from now on, those that wait included."""
+        if self.read_only_reason is None:
+            self.read_only_reason = reason
+        while waiting := self._take():
+            self._finish(waiting, [self._refusal() for _ in waiting], ())
+        self._room.unpark_all()
+
+    def _refusal(self) -> Exception:
+        if self.read_only_reason is not None:
+            return StorageReadOnly(self.read_only_reason)
+        return StoreClosed()
+
+    async def _sleep(self) -> None:
+        self._sleeper = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+
+    def _wake_writer(self) -> None:
+        if self._sleeper is not None:
+            trio.lowlevel.reschedule(self._sleeper)
+            self._sleeper = None
+
+    def _take(self) -> list[_Queued]:
+        """The next batch: what waits, up to the limits. From here on its callers cannot leave."""
+        batch: list[_Queued] = []
+        room = self._limits.batch_bytes
+        while self._queue and room > 0 and len(batch) < self._limits.batch:
+            queued = self._queue.popleft()
+            if not queued.withdrawn:
+                queued.taken = True
+                batch.append(queued)
+                for put in queued.txn.puts:
+                    room -= len(put.value)
+        self._depth -= len(batch)
+        if self._waiting_for_room:
+            self._room.unpark(count=max(self._limits.queue - self._depth, 0))
+        return batch
+
+    async def _write(self, batch: list[_Queued]) -> None:
+        await self._checkpointer.before_batch(self._log_pages)
+        if self.read_only_reason is not None:
+            self._finish(batch, [self._refusal() for _ in batch], ())
+            return
+        self._reader.before_batch()
+        try:
+            settled = await self._blocking.run(self._writer.apply, [queued.txn for queued in batch])
+        except DeviceFull:
+            self._finish(batch, [StorageFull(self._path) for _ in batch], ())
+        except DeviceFailed as failure:
+            self.stop_writing(failure.reason)
+            if failure.undetermined:
+                self.undetermined += len(batch)
+                self._finish(batch, [TxnUndetermined(failure.reason)] * len(batch), ())
+            else:
+                self._finish(batch, [self._refusal() for _ in batch], ())
+        except BaseException as error:
+            reason = f"the writer of {self._path} failed: {type(error).__name__}: {error}"
+            self.stop_writing(reason)
+            self._finish(batch, [TxnUndetermined(reason)] * len(batch), ())
+            raise RuntimeError(reason) from error
+        else:
+            self._finish(batch, settled.outcomes, settled.rows)
+            self._count(settled)
+        finally:
+            self._reader.after_batch()
+
+    def _finish(self, batch: list[_Queued], outcomes: Sequence[Outcome | Exception], rows: Iterable[Row]) -> None:
+        """Bring the cache to what is now true, then wake the callers."""
+        self._cache.settle([queued.txn for queued in batch], rows)
+        for queued, outcome in zip(batch, outcomes, strict=True):
+            queued.outcome = outcome
+            trio.lowlevel.reschedule(queued.task)
+        self.transactions += len(batch)
+
+    def _count(self, settled: Settled) -> None:
+        conflicts = applied = 0
+        for outcome in settled.outcomes:
+            if isinstance(outcome, Applied):
+                applied += 1
+            elif isinstance(outcome, TxnConflict):
+                conflicts += 1
+        self.batches += 1
+        self.applied += applied
+        self.conflicts += conflicts
+        self.commit_seconds += settled.commit_seconds
+        self._log_pages = settled.log_pages
+        self._checkpointer.note(settled.log_pages)
+        if self._on_batch is not None:
+            self._on_batch(
+                BatchReport(
+                    transactions=len(settled.outcomes),
+                    conflicts=conflicts,
+                    commit_seconds=settled.commit_seconds,
+                    batch_seconds=settled.batch_seconds,
+                    log_bytes=self.log_bytes,
+                )
+            )
+
+    @property
+    def log_bytes(self) -> int:
+        """Length of the write-ahead log after the last commit, in bytes."""
+        return self._log_pages * PAGE_BYTES

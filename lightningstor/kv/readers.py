@@ -1,0 +1,300 @@
+"""Reading the SQLite file: point reads at once on the event loop, scans in threads, snapshots.
+
+A connection is used by one thread at a time. Every read that is not a snapshot's sees all that was committed before
+it began: SQLite publishes a commit to its other connections after it has flushed it, before the writer hears of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import starmap
+from typing import Final, TypeVar, TypeVarTuple
+
+import apsw
+import trio
+
+from lightningstor.errors import BytesCorrupt, StoreClosed
+from lightningstor.kv.api import Row
+from lightningstor.kv.bodies import bodies_between, body_id, body_key
+from lightningstor.ports import Blocking
+
+__all__ = ["INLINE_SCAN_ROWS", "PointReader", "ScanReaders", "Snapshot"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+Execute = Callable[..., apsw.Cursor]
+
+INLINE_SCAN_ROWS: Final = 16
+"""A scan of at most this many rows takes less than the hop to a thread (100 µs), so it is done at once."""
+
+_ROW: Final = "SELECT k, v, r FROM kv WHERE k = ?"
+_BODY: Final = "SELECT v, r FROM bodies WHERE id = ?"
+_SCAN: Final = {
+    False: "SELECT k, v, r FROM kv WHERE k >= ? AND k < ? ORDER BY k LIMIT ?",
+    True: "SELECT k, v, r FROM kv WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?",
+}
+_SCAN_BODIES: Final = {
+    False: "SELECT id, v, r FROM bodies WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
+    True: "SELECT id, v, r FROM bodies WHERE id >= ? AND id <= ? ORDER BY id DESC LIMIT ?",
+}
+
+
+class PointReader:
+    """Reads on the event loop's thread.
+
+    Opening a read transaction costs twice what a read in it does. So while no batch is being written, one is kept
+    open over many reads; it is given up before the writer takes the next batch, after which each read sees for
+    itself what is newest. Nobody else writes, so nothing can be missed.
+
+    Raises (all reads):
+        BytesCorrupt: the file cannot be read. StoreClosed: the store was closed.
+    """
+
+    def __init__(self, connection: apsw.Connection, path: str) -> None:
+        self._connection = connection
+        self._execute = connection.cursor().execute
+        self._path = path
+        self._writing = False
+        self._pinned = False
+
+    def before_batch(self) -> None:
+        """A batch is about to be written."""
+        self._writing = True
+        if self._pinned:
+            self._pinned = False
+            self._execute("COMMIT")
+
+    def after_batch(self) -> None:
+        """The batch is settled."""
+        self._writing = False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def row(self, key: bytes) -> Row | None:
+        """An ordinary key's row, or None."""
+        try:
+            if not (self._pinned or self._writing):
+                self._execute("BEGIN")
+                self._pinned = True
+            found = self._execute(_ROW, (key,)).get
+        except apsw.Error as error:
+            raise self._failure(error) from error
+        return None if found is None else Row(*found)
+
+    def body(self, key: bytes, number: int) -> Row | None:
+        """A body's row by its id, which is that of the key."""
+        try:
+            if not (self._pinned or self._writing):
+                self._execute("BEGIN")
+                self._pinned = True
+            found = self._execute(_BODY, (number,)).get
+        except apsw.Error as error:
+            raise self._failure(error) from error
+        return None if found is None else Row(key, *found)
+
+    def rows(self, keys: Sequence[bytes]) -> list[Row | None]:
+        """The keys' rows, all at one moment."""
+        return self._at_one_moment(read_rows, keys)
+
+    def scan(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
+        """As `KvReads.scan`."""
+        return self._at_one_moment(scan_rows, start, end, limit, reverse)
+
+    def _at_one_moment(self, read: Callable[[Execute, *Ts], T], *args: *Ts) -> T:
+        try:
+            if not self._pinned:
+                self._execute("BEGIN")
+                self._pinned = True
+            found = read(self._execute, *args)
+        except apsw.Error as error:
+            raise self._failure(error) from error
+        if self._writing:
+            self._pinned = False
+            self._execute("COMMIT")
+        return found
+
+    def _failure(self, error: apsw.Error) -> Exception:
+        # A read transaction that failed half-way may still be open, and would hide all later commits.
+        self._pinned = False
+        roll_back(self._connection)
+        return read_failure(error, self._path)
+
+
+def roll_back(connection: apsw.Connection) -> None:
+    """End a read transaction, if one is open."""
+    with suppress(apsw.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def read_failure(error: apsw.Error, path: str) -> Exception:
+    """What a caller of the store gets for SQLite's error."""
+    if isinstance(error, apsw.ConnectionClosedError | apsw.CursorClosedError):
+        return StoreClosed()
+    return BytesCorrupt(path, f"{type(error).__name__}: {error}")
+
+
+def read_rows(execute: Execute, keys: Sequence[bytes]) -> list[Row | None]:
+    """The keys' rows. The caller holds a read transaction."""
+    return [read_row(execute, key) for key in keys]
+
+
+def read_row(execute: Execute, key: bytes) -> Row | None:
+    """A key's row, whichever table it lies in."""
+    number = body_id(key)
+    if number is None:
+        found = execute(_ROW, (key,)).get
+        return None if found is None else Row(*found)
+    found = execute(_BODY, (number,)).get
+    return None if found is None else Row(key, *found)
+
+
+def scan_rows(execute: Execute, start: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
+    """As `KvReads.scan`. The caller holds a read transaction, if the range may reach into the bodies."""
+    if limit <= 0 or start >= end:
+        return []
+    rows = list(starmap(Row, execute(_SCAN[reverse], (start, end, limit))))
+    ids = bodies_between(start, end)
+    if ids:
+        bodies = execute(_SCAN_BODIES[reverse], (ids[0], ids[-1], limit))
+        rows += [Row(body_key(number), value, revision) for number, value, revision in bodies]
+        rows.sort(key=lambda row: row.key, reverse=reverse)
+        del rows[limit:]
+    return rows
+
+
+class ScanReaders:
+    """Connections for scans and snapshots: opened when first needed, kept, at most `limit` at once.
+
+    Args:
+        open_connection: opens one; blocks.
+
+    Raises (all reads):
+        BytesCorrupt: the file cannot be read. StoreClosed: the store was closed.
+    """
+
+    def __init__(
+        self, open_connection: Callable[[], apsw.Connection], limit: int, path: str, blocking: Blocking
+    ) -> None:
+        self._open = open_connection
+        self._slots = trio.Semaphore(limit)
+        self._idle: list[apsw.Connection] = []
+        self._path = path
+        self._blocking = blocking
+        self._closed = False
+        self.snapshots = 0
+
+    async def scan(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
+        """As `KvReads.scan`, in a thread."""
+        async with self._connection() as connection:
+            try:
+                return await self._blocking.run(scan_at_one_moment, connection, start, end, limit, reverse)
+            except apsw.Error as error:
+                raise read_failure(error, self._path) from error
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """A read transaction as of now, while the context is open."""
+        async with self._connection() as connection:
+            self.snapshots += 1
+            try:
+                try:
+                    connection.execute("BEGIN")
+                    connection.execute("SELECT 1 FROM meta LIMIT 1").fetchall()  # only a read fixes the moment
+                except apsw.Error as error:
+                    raise read_failure(error, self._path) from error
+                snapshot = Snapshot(connection, self._path, self._blocking)
+                try:
+                    yield snapshot
+                finally:
+                    await snapshot.end()
+            finally:
+                self.snapshots -= 1
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[apsw.Connection]:
+        async with self._slots:
+            if self._closed:
+                raise StoreClosed
+            try:
+                connection = self._idle.pop() if self._idle else await self._blocking.run(self._open)
+            except apsw.Error as error:
+                raise read_failure(error, self._path) from error
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        roll_back(connection)
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def take_idle(self) -> list[apsw.Connection]:
+        """Give no more connections out. Those idle are the caller's to close; the rest close when they come back."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        return idle
+
+
+def scan_at_one_moment(connection: apsw.Connection, start: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
+    """A scan outside a read transaction, in one of its own where it needs both tables."""
+    if not bodies_between(start, end):
+        return scan_rows(connection.execute, start, end, limit, reverse)
+    connection.execute("BEGIN")
+    try:
+        return scan_rows(connection.execute, start, end, limit, reverse)
+    finally:
+        connection.execute("COMMIT")
+
+
+class Snapshot:
+    """Reads within one read transaction. Several tasks may share it; while one scans, the others wait.
+
+    Raises (all reads):
+        BytesCorrupt: the file cannot be read. RuntimeError: the snapshot's context has ended.
+    """
+
+    def __init__(self, connection: apsw.Connection, path: str, blocking: Blocking) -> None:
+        self._connection = connection
+        self._path = path
+        self._blocking = blocking
+        self._turn = trio.Lock()
+        self._ended = False
+
+    async def get(self, key: bytes) -> Row | None:
+        if self._turn.locked():
+            async with self._turn:
+                return self._read(read_row, key)
+        return self._read(read_row, key)
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
+        if self._turn.locked():
+            async with self._turn:
+                return self._read(read_rows, keys)
+        return self._read(read_rows, keys)
+
+    async def scan(self, start: bytes, end: bytes, limit: int, *, reverse: bool = False) -> list[Row]:
+        async with self._turn:
+            if limit <= INLINE_SCAN_ROWS:
+                return self._read(scan_rows, start, end, limit, reverse)
+            return await self._blocking.run(self._read, scan_rows, start, end, limit, reverse)
+
+    def _read(self, read: Callable[[Execute, *Ts], T], *args: *Ts) -> T:
+        if self._ended:
+            raise RuntimeError("the snapshot's context has ended")
+        try:
+            return read(self._connection.execute, *args)
+        except apsw.Error as error:
+            raise read_failure(error, self._path) from error
+
+    async def end(self) -> None:
+        """Wait for a scan that another task began, and refuse what comes after."""
+        with trio.CancelScope(shield=True):
+            async with self._turn:
+                self._ended = True
