@@ -24,7 +24,7 @@ from lightningstor.chunks.footer import BLOCK_SIZE
 __all__ = ["DEFAULT_LIMIT", "LEAST_LIMIT", "BudgetStatistics", "BufferBudget", "Lease"]
 
 DEFAULT_LIMIT: Final = 128 << 20
-LEAST_LIMIT: Final = 8 << 20
+LEAST_LIMIT: Final = 16 << 20
 """A quarter of it must hold a whole batch of a writer."""
 
 

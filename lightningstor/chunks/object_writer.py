@@ -2,8 +2,8 @@
 
     append ─▶ batch being gathered ─▶ batch in flight: write hop ∥ digest hops ─▶ chunk sealed beside the next one
 
-A batch is 1 MiB at first and 2 MiB in a long body, so that a hop's 100 µs weigh little; it never crosses the end of
-a chunk. While one batch is in flight the next is gathered. The last batch of a chunk and its sealing are one hop,
+A batch is 1 MiB at first and up to 4 MiB in a long body, so that a hop's 100 µs weigh little; it never crosses the
+end of a chunk. While one batch is in flight the next is gathered. The last batch of a chunk and its sealing are one hop,
 and the next chunk is written meanwhile.
 """
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["ObjectWriter"]
 
 _FIRST_BATCH: Final = 1 << 20
-_LONG_BATCH: Final = 2 << 20
-_LONG_BODY: Final = 8 << 20
+# From so many bytes of the body on, batches of that size.
+_LONG_BODY, _LONG_BATCH = 4 << 20, 2 << 20
+_LONGEST_BODY, _LONGEST_BATCH = 16 << 20, 4 << 20
 _SMALL_PIECE: Final = 16 << 10
 _SEALS_AT_ONCE: Final = 2
 
@@ -183,9 +184,12 @@ class ObjectWriter:
 
     def _room(self) -> int:
         """Bytes that the batch being gathered may still take."""
-        batch = self._budget.share(_LONG_BATCH if self.received >= _LONG_BODY else _FIRST_BATCH)
+        if self.received < _LONG_BODY:
+            batch = _FIRST_BATCH
+        else:
+            batch = _LONG_BATCH if self.received < _LONGEST_BODY else _LONGEST_BATCH
         left_in_chunk = self._manager.chunk_size - self._chunk.filled
-        return max(0, min(batch, left_in_chunk) - self._gathered_size)
+        return max(0, min(self._budget.share(batch), left_in_chunk) - self._gathered_size)
 
     def _gather(self, part: Buffer) -> None:
         """Add a part, for which room is booked. Small ones are joined: each would cost a call in every hop."""
@@ -239,16 +243,20 @@ class ObjectWriter:
         await self._settle()
         if not self._gathered and not (last and self._chunk.filled):
             return
-        jobs = self._make_jobs(last)
-        for number, job in enumerate(jobs):
+        write, *digests = self._make_jobs(last)
+        # Nothing but digests runs beside the last write: it needs no worker, once they are on their way.
+        waiting = digests if last else [*digests, write]
+        for number, job in enumerate(waiting):
             try:
                 await self._manager.workers.submit(job)
             except BaseException:
                 # Jobs that nobody will run must not be waited for.
                 self._broken = True
-                for lost in jobs[number:]:
+                for lost in {*waiting[number:], write}:
                     lost.give_up()
                 raise
+        if last:
+            await write.run()
 
     def _write_now(self) -> None:
         """Somebody waits for room: write the batch as it is, if nothing is in flight. See `BufferBudget`."""
