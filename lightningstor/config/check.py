@@ -42,6 +42,8 @@ def _not_here(config: Config) -> Iterator[tuple[str, str]]:
         yield "storage.backend", 'this version has no "distributed" yet; use "local" or "memory"'
     if config.storage.distributed.nodes:
         yield "storage.distributed.nodes", "this version has no storage nodes yet; leave it out"
+    if config.s3.bucket_names == "scoped":
+        yield "s3.bucket_names", 'this version has no "scoped" bucket names yet; use "global"'
     if config.iam.endpoint is not None:
         yield "iam.endpoint", "this version does not ask Aegis yet; use [[iam.principals]]"
     if config.iam.token_path is not None:
@@ -62,6 +64,10 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
         yield f"iam.{missing}", "root_access_key and root_secret_key go together: set both or neither"
     if (config.storage.backend == "memory") != (config.metadata.backend == "memory"):
         yield from _mixed_backends(config)
+    if config.s3.strict_names:
+        for name in (*config.server.buckets, *(bucket.name for bucket in config.buckets)):
+            if "." in name:
+                yield "s3.strict_names", f"bucket {name} has a dot in its name"
     if limits.min_part_size_bytes > limits.max_part_size_bytes:
         yield "limits.min_part_size_bytes", "is more than limits.max_part_size_bytes"
     if config.s3.engine == "hypercorn" and tls.min_version != "1.3" and tls.cert_file is not None:

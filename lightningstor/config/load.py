@@ -202,8 +202,7 @@ class _Loader:
         if close is not None:
             close = f"{section}.{close}" if section else close
         else:
-            same = [option.path for option in all_options() if option.name == name]
-            close = same[0] if same else nearest(dotted, [*by_path(), *SECTIONS, *ENTRIES])
+            close = next((option.path for option in all_options() if option.name == name), None)
         what = "option" if section else "section"
         hint = f"; did you mean {close}?" if close else f"; there are: {', '.join(known)}"
         return f"{path}: unknown {what} {dotted}{hint}"

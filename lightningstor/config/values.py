@@ -29,12 +29,13 @@ class Address:
             ValueError: the text has another form.
         """
         host, colon, port = text.strip().rpartition(":")
-        if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-            raise ValueError(text)
         if host.startswith("[") and host.endswith("]"):
             host = str(ipaddress.IPv6Address(host[1:-1]))
-        elif ":" in host or any(c in " \t/[]@" for c in host):
-            raise ValueError(text)
+            sound = True
+        else:
+            sound = not any(c in " \t:/[]@" for c in host)
+        if not sound or not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            raise ValueError(f"{text!r} is no address")
         return cls(host or "0.0.0.0", int(port))
 
     @property

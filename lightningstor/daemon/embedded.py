@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from lightningstor.config import Config
+from lightningstor.daemon.groups import leaves
 from lightningstor.daemon.jobs import Usage, run_job, store_jobs
 from lightningstor.daemon.storage import open_storage
 from lightningstor.ports import World, production_world
@@ -42,18 +43,28 @@ async def open(
     config = _placed(config or Config(), data_dir)
     world = world or production_world(config.storage.threads)
     limits = config.limits
-    async with open_storage(config, world) as storage:
-        jobs = store_jobs(
-            storage.store,
-            Usage(),
-            gc_grace_s=limits.gc_grace_seconds,
-            upload_timeout_s=limits.multipart_upload_timeout_hours * 3600.0,
-        )
-        async with trio.open_nursery() as nursery:
-            for job in jobs:
+    raised: Exception | None = None
+    try:
+        async with open_storage(config, world) as storage, trio.open_nursery() as nursery:
+            for job in store_jobs(
+                storage.store,
+                Usage(),
+                gc_grace_s=limits.gc_grace_seconds,
+                upload_timeout_s=limits.multipart_upload_timeout_hours * 3600.0,
+            ):
                 nursery.start_soon(run_job, job)
-            yield storage.store
-            nursery.cancel_scope.cancel()
+            try:
+                yield storage.store
+            except Exception as error:
+                raised = error
+                raise
+            finally:
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # The nurseries are our affair: the program's own exception comes out as it went in.
+        if raised is not None and list(leaves(group)) == [raised]:
+            raise raised from raised.__cause__
+        raise
 
 
 def _placed(config: Config, data_dir: str | PathLike[str] | None) -> Config:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
 import trio
@@ -16,6 +16,7 @@ from lightningstor import __version__
 from lightningstor.config import Loaded
 from lightningstor.config.load import DEFAULT
 from lightningstor.daemon.datadir import DataDirectoryUnusable
+from lightningstor.daemon.groups import leaves
 from lightningstor.daemon.identity import NoRootCredentials
 from lightningstor.daemon.notify import remove_ready_file, sd_notify, write_ready_file
 from lightningstor.daemon.storage import data_root, in_memory
@@ -50,7 +51,7 @@ def run_daemon(loaded: Loaded) -> int:
     except KeyboardInterrupt:  # before the signals were ours
         return EXIT_FAILED
     except (Exception, BaseExceptionGroup) as error:
-        found = list(_leaves(error))
+        found = list(leaves(error))
         if all(isinstance(leaf, _EXPECTED) for leaf in found):
             for leaf in found:
                 logger.error("cannot go on: %s", leaf)
@@ -61,15 +62,6 @@ def run_daemon(loaded: Loaded) -> int:
         if config.server.ready_file is not None:
             remove_ready_file(config.server.ready_file)
     return 0
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group, however deep."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 async def _main(loaded: Loaded) -> None:
