@@ -37,7 +37,6 @@ logger = logging.getLogger("lightningstor.http")
 _OUT_OF_ROOM: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _ACCEPT_BACKOFF_S: Final = 0.1
 _ACCEPTS_AT_ONCE: Final = 64
-_EVICTIONS_AT_ONCE: Final = 64
 
 
 class HttpServer:
@@ -147,14 +146,11 @@ class HttpServer:
     async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
         """Take connections from a listener until it is closed."""
         while not self.stopping:
-            if len(self._connections) >= self.limits.connections:
-                if self._room.is_set():
-                    self._room = trio.Event()
-                self._evict()
-                await self._room.wait()
-                continue
             try:
                 await trio.lowlevel.wait_readable(listener.sock)
+                if len(self._connections) >= self.limits.connections:
+                    await self._make_room()
+                    continue
                 for _ in range(min(_ACCEPTS_AT_ONCE, self.limits.connections - len(self._connections))):
                     self._open(listener, nursery, *listener.sock.accept())
             except BlockingIOError:
@@ -197,9 +193,12 @@ class HttpServer:
             self._room.set()
             self.on_event(HttpEvent(HttpEventKind.CLOSED))
 
-    def _evict(self) -> None:
-        """Close the connections that have been idle longest, to make room."""
+    async def _make_room(self) -> None:
+        """Close the connections that have been idle longest; return when a connection has ended."""
+        if self._room.is_set():
+            self._room = trio.Event()
         idle = [connection.base for connection in self._connections if connection.base.idle]
-        for base in heapq.nsmallest(_EVICTIONS_AT_ONCE, idle, key=attrgetter("read_deadline")):
+        for base in heapq.nsmallest(self.limits.connections // 100 + 1, idle, key=attrgetter("read_deadline")):
             base.stop_idle()
             self.on_event(HttpEvent(HttpEventKind.EVICTED))
+        await self._room.wait()
