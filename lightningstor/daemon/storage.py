@@ -106,7 +106,7 @@ async def _open_kv(
         return memory, lambda: memory.read_only_reason
     from lightningstor.kv.sqlite import open_sqlite_kv
 
-    opening = open_sqlite_kv(directory.metadata, world, cache_bytes=config.metadata.cache_bytes)
+    opening = open_sqlite_kv(directory.metadata / "lightningstor.db", world, cache_bytes=config.metadata.cache_bytes)
     kv = await stack.enter_async_context(opening)
     return kv, lambda: kv.read_only_reason
 
