@@ -16,6 +16,7 @@ from lightningstor.s3.wire import xml
 from lightningstor.s3.wire.dto.members import Dto, Kind, Location, Member, Refusal
 from lightningstor.s3.wire.faults import InvalidArgument, NotImplementedHere
 from lightningstor.s3.wire.operation import Body, Operation
+from lightningstor.s3.wire.operations import OPERATIONS
 from lightningstor.s3.wire.refusals import AccessControlListNotSupported
 from lightningstor.s3.wire.routing import SUB_RESOURCES
 from lightningstor.s3.wire.times import http_time
@@ -183,7 +184,10 @@ class _Binder:
                     self._unmodelled(name, raw, values)
             elif type(rule) is tuple:
                 attribute, wire, convert = rule
-                text = _text(raw)
+                try:
+                    text = raw.decode()
+                except UnicodeDecodeError:
+                    text = raw.decode("latin-1")
                 values[attribute] = text if convert is None else convert(wire, text)
             elif rule is not _UNDERSTOOD:
                 _refuse(rule, raw)
@@ -202,9 +206,10 @@ class _Binder:
                 values[attribute] = text if convert is None else convert(wire, text)
             elif name in _PARTICULAR:
                 raise InvalidArgument(f"This operation does not accept a {name}", name, text)
-            elif not text and name not in SUB_RESOURCES and not name[:2].lower() == "x-":
+            elif not text and name not in _known_parameters() and name[:2].lower() != "x-":
                 # A name without a value is how S3 names sub-resources. This one is none of those that it has now;
-                # a PUT to it must not become a PUT of the object.
+                # a PUT to it must not become a PUT of the object. (Other parameters that an operation does not have
+                # S3 ignores, and documents that for those which begin with `x-`.)
                 raise NotImplementedHere(name)
 
     def _unmodelled(self, name: bytes, raw: bytes, values: dict[str, Any]) -> None:
@@ -222,6 +227,18 @@ def _refuse(refusal: Refusal, raw: bytes) -> None:
     if refusal.grant:
         raise AccessControlListNotSupported(refusal.wire)
     raise NotImplementedHere(refusal.wire)
+
+
+@cache
+def _known_parameters() -> frozenset[str]:
+    """Every parameter of S3's that is no sub-resource of the future: some clients send those of another operation."""
+    return SUB_RESOURCES.union(
+        *(
+            (member.wire for member in row.input.members.values() if member.location == Location.QUERY)
+            for row in OPERATIONS
+            if row.input is not None
+        )
+    )
 
 
 @cache
@@ -306,7 +323,7 @@ _HEADER_VALUES: Final[dict[str, Callable[[Any], bytes]]] = {
 class _Renderer:
     """One answer's class, compiled."""
 
-    __slots__ = ("get", "headers", "listing", "metadata", "payload", "root", "root_text", "shape")
+    __slots__ = ("converters", "get", "headers", "listing", "metadata", "payload", "root", "root_text", "shape")
 
     def __init__(self, shape: type[Dto]) -> None:
         self.shape = shape
@@ -316,11 +333,13 @@ class _Renderer:
         self.payload: tuple[str, str, type[Dto]] | None = None
         self.root_text: str | None = None
         names: list[str] = []
-        headers: list[tuple[bytes, Callable[[Any], bytes]]] = []
+        headers: list[bytes] = []
+        converters: list[Callable[[Any], bytes]] = []
         for attribute, member in shape.members.items():
             if member.location == Location.HEADER:
                 names.append(attribute)
-                headers.append((member.wire.lower().encode(), _HEADER_VALUES[member.kind.name]))
+                headers.append(member.wire.lower().encode())
+                converters.append(_HEADER_VALUES[member.kind.name])
             elif member.location == Location.HEADERS:
                 self.metadata = attribute
             elif member.location == Location.PAYLOAD:
@@ -329,13 +348,14 @@ class _Renderer:
             elif member.location == Location.ROOT_TEXT:
                 self.root_text = attribute
         self.headers = tuple(headers)
+        self.converters = tuple(converters)
         self.get = _values_getter(names)
 
     def head(self, output: Dto) -> list[tuple[bytes, bytes]]:
         """The headers that the answer's members make."""
         found = [
             (name, convert(value))
-            for value, (name, convert) in zip(self.get(output), self.headers, strict=True)
+            for value, name, convert in zip(self.get(output), self.headers, self.converters, strict=True)
             if value is not None
         ]
         if self.metadata is not None and (metadata := getattr(output, self.metadata)):

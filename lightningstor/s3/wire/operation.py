@@ -45,7 +45,7 @@ class Body(StrEnum):
 
 @frozen
 class NotConfigured:
-    """S3 answers an error while the sub-resource is not configured; `lightningstor.s3.errors` has its code by `what`."""
+    """S3 answers an error while it is not configured; `lightningstor.s3.errors` has its code by `what`."""
 
     what: str
 

@@ -29,8 +29,8 @@ def _xml_minute(minute: int) -> str:
 @lru_cache(4096)
 def _http_minute(minute: int) -> bytes:
     moment = gmtime(minute * 60)
-    day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
-    return f"{day}, {moment.tm_mday:02d} {month} {moment.tm_year:04d} {moment.tm_hour:02d}:{moment.tm_min:02d}:".encode()
+    date = f"{_DAYS[moment.tm_wday]}, {moment.tm_mday:02d} {_MONTHS[moment.tm_mon - 1]} {moment.tm_year:04d}"
+    return f"{date} {moment.tm_hour:02d}:{moment.tm_min:02d}:".encode()
 
 
 def xml_time(ms: int) -> str:

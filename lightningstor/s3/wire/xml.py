@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
 
-from lightningstor.s3.wire.dto.members import Dto, Kind, Location, Member, Refusal
+from lightningstor.s3.wire.dto.members import Dto, Kind, Location, Member, Refusal, Rendered
 from lightningstor.s3.wire.faults import NotImplementedHere
 from lightningstor.s3.wire.refusals import MalformedXML, MaxMessageLengthExceeded, MissingRequestBody
 from lightningstor.s3.wire.times import xml_time
@@ -38,12 +38,6 @@ _URL_BYTES = tuple(
     chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "-._~/") else f"%{byte:02X}"
     for byte in range(256)
 )
-
-
-class Rendered(str):
-    """XML that is written already: a flattened list may be given so, where making a DTO for each item is too slow."""
-
-    __slots__ = ()
 
 
 def escape(text: str) -> str:

@@ -11,6 +11,7 @@ from lightningstor.s3.wire.dto.members import (
     TEXT,
     TIMESTAMP,
     Dto,
+    Rendered,
     flat,
     header,
     query,
@@ -124,7 +125,7 @@ class ListObjectsOutput(Dto):
     delimiter: str | None = xml("Delimiter", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)
-    contents: Sequence[Object] | None = flat("Contents", Object)
+    contents: Sequence[Object] | Rendered | None = flat("Contents", Object)
     common_prefixes: Sequence[CommonPrefix] | None = flat("CommonPrefixes", CommonPrefix)
 
 
@@ -142,7 +143,7 @@ class ListObjectsV2Output(Dto):
     delimiter: str | None = xml("Delimiter", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)
-    contents: Sequence[Object] | None = flat("Contents", Object)
+    contents: Sequence[Object] | Rendered | None = flat("Contents", Object)
     common_prefixes: Sequence[CommonPrefix] | None = flat("CommonPrefixes", CommonPrefix)
 
 
@@ -160,6 +161,6 @@ class ListObjectVersionsOutput(Dto):
     delimiter: str | None = xml("Delimiter", KEY)
     encoding_type: str | None = xml("EncodingType", ENCODING_TYPE)
     is_truncated: bool | None = xml("IsTruncated", BOOLEAN)
-    versions: Sequence[ObjectVersion] | None = flat("Version", ObjectVersion)
+    versions: Sequence[ObjectVersion] | Rendered | None = flat("Version", ObjectVersion)
     delete_markers: Sequence[DeleteMarkerEntry] | None = flat("DeleteMarker", DeleteMarkerEntry)
     common_prefixes: Sequence[CommonPrefix] | None = flat("CommonPrefixes", CommonPrefix)

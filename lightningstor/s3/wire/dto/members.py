@@ -31,6 +31,7 @@ __all__ = [
     "Location",
     "Member",
     "Refusal",
+    "Rendered",
     "choice",
     "choices",
     "flat",
@@ -46,6 +47,12 @@ __all__ = [
     "wrapped",
     "xml",
 ]
+
+
+class Rendered(str):
+    """XML that is written already: a flattened list may be given so, where making a DTO for each item is too slow."""
+
+    __slots__ = ()
 
 
 class Location:
