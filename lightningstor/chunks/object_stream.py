@@ -13,7 +13,7 @@ from types import TracebackType
 
 from lightningstor.chunks.api import ChunkReader, ChunkRef, ChunkStore
 from lightningstor.chunks.budget import BufferBudget
-from lightningstor.chunks.buffers import PIECE_SIZE, BufferPool, new_buffer
+from lightningstor.chunks.buffers import PIECE_SIZE, BufferPool, buffer_size
 from lightningstor.chunks.footer import BLOCK_SIZE
 from lightningstor.errors import BytesMissing
 
@@ -89,7 +89,7 @@ class ObjectStream:
         wanted = min(self._left, ref.size - start)
         buffer = await self._buffer_for(start, wanted)
         # Every piece but the first begins with a block and every one but the last ends with one: none is read twice.
-        end = min(start + wanted, start // BLOCK_SIZE * BLOCK_SIZE + len(buffer) // BLOCK_SIZE * BLOCK_SIZE)
+        end = min(start + wanted, start - start % BLOCK_SIZE + len(buffer))
         piece = await reader.read(start, end - start, buffer)
         self._piece = piece
         self._position = end
@@ -131,16 +131,14 @@ class ObjectStream:
 
     async def _buffer_for(self, start: int, wanted: int) -> memoryview:
         """A buffer for whole blocks from `start` on: the one at hand, or another if that is too small or too greedy."""
-        span = min(-(-(start + wanted) // BLOCK_SIZE) * BLOCK_SIZE - start // BLOCK_SIZE * BLOCK_SIZE, PIECE_SIZE)
+        size = buffer_size(start % BLOCK_SIZE + wanted)
         buffer = self._buffer
         if buffer is not None:
-            size = len(buffer)
-            if span <= size <= self._budget.share(PIECE_SIZE) or (size < span and size >= self._budget.share(span)):
+            if _floor(self._budget.share(size)) <= len(buffer) <= self._budget.share(PIECE_SIZE):
                 return buffer
             self._give_back_buffer()
-        granted = await self._budget.acquire(span)
-        self._leased = granted
-        self._buffer = buffer = self._pool.take() if granted == PIECE_SIZE else new_buffer(granted)
+        self._leased = await self._budget.acquire(size)
+        self._buffer = buffer = self._pool.take(_floor(self._leased))
         return buffer
 
     def _release_piece(self) -> None:
@@ -153,7 +151,11 @@ class ObjectStream:
         self._release_piece()
         buffer, self._buffer = self._buffer, None
         if buffer is not None:
-            if len(buffer) == PIECE_SIZE:
-                self._pool.put(buffer)
+            self._pool.put(buffer)
             self._budget.release(self._leased)
             self._leased = 0
+
+
+def _floor(size: int) -> int:
+    """The greatest size of a pool's buffer that `size` bytes, LEAST_BUFFER or more, suffice for."""
+    return 1 << (size.bit_length() - 1)

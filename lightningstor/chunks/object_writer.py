@@ -3,8 +3,8 @@
     append ─▶ batch being gathered ─▶ batch in flight: write hop ∥ digest hops ─▶ chunk sealed beside the next one
 
 A batch is 1 MiB at first and up to 4 MiB in a long body, so that a hop's 100 µs weigh little; it never crosses the
-end of a chunk. While one batch is in flight the next is gathered. The last batch of a chunk and its sealing are one hop,
-and the next chunk is written meanwhile.
+end of a chunk. While one batch is in flight the next is gathered. The last batch of a chunk and its sealing are one
+hop, and the next chunk is written meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from lightningstor.chunks.api import Buffer, ChunkRef, ChunkWriter
-from lightningstor.chunks.digest import DigestPipeline
+from lightningstor.chunks.digest import DigestLane, DigestPipeline
 from lightningstor.chunks.work import Job
 from lightningstor.errors import StoreError
 from lightningstor.model.keys import chunk_id
@@ -80,7 +80,7 @@ class ObjectWriter:
         self._budget = manager.budget
         self._data_id = data_id
         self._size = size
-        self._lanes = () if digests is None else digests.lanes
+        self._lanes: tuple[DigestLane, ...] = () if digests is None else digests.lanes
         self.received = 0
         """Bytes appended so far."""
         self._gathered: list[Buffer] = []
@@ -223,8 +223,11 @@ class ObjectWriter:
         ended = partial(self._job_ended, batch)
         write = Job(partial(self._write, chunk, batch.pieces, ends_chunk), ended)
         run = self._manager.world.blocking.run
-        lanes = self._lanes if batch.size else ()
-        jobs = [write, *(Job(partial(run, lane.update, batch.pieces), ended) for lane in lanes)]
+        hops: list[tuple[DigestLane, ...]] = [(lane,) for lane in self._lanes] if batch.size else []
+        if last and batch.size <= _FIRST_BATCH and hops:
+            # The sync takes longer than the digests: one hop less costs no time.
+            hops = [self._lanes]
+        jobs = [write, *(Job(partial(run, _update, lanes, batch.pieces), ended) for lanes in hops)]
         batch.jobs_left = len(jobs)
         if ends_chunk:
             self._sealing.append((chunk, write))
@@ -324,6 +327,11 @@ class ObjectWriter:
             if job.error is not None:
                 self._broken = True
                 raise job.error
+
+
+def _update(lanes: tuple[DigestLane, ...], pieces: list[Buffer]) -> None:
+    for lane in lanes:
+        lane.update(pieces)
 
 
 def _lasting(piece: Buffer) -> Buffer:
