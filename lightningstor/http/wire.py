@@ -166,6 +166,8 @@ class SocketWire:
 
     async def write(self, data: Bytes) -> None:
         """See `Wire.write`."""
+        if self.broken:
+            raise ClientGone("closed", "An earlier write was cut short.")
         if self._unyielded >= _YIELD_EVERY:
             self._unyielded = 0
             await trio.lowlevel.checkpoint()
@@ -182,6 +184,8 @@ class SocketWire:
 
     async def write_all(self, pieces: Sequence[Bytes]) -> None:
         """See `Wire.write_all`."""
+        if self.broken:
+            raise ClientGone("closed", "An earlier write was cut short.")
         if self._unyielded >= _YIELD_EVERY:
             self._unyielded = 0
             await trio.lowlevel.checkpoint()

@@ -224,7 +224,8 @@ async def test_at_the_connection_limit_accepting_pauses() -> None:
     """When all are busy a new client waits, and is served as soon as one has left."""
     gate = Gate()
     async with serving(gate, HttpLimits(connections=2)) as running:
-        async with await running.connect() as first, await running.connect() as second:
+        first, second = await running.connect(), await running.connect()
+        async with first, second:
             await first.send(GET)
             await second.send(GET)
             await running.until(lambda: gate.inside == 2)
@@ -357,7 +358,8 @@ def test_idle_connections_cost_little(proof_full: bool, figure: Callable[[str], 
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(_IDLE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             port = int(process.stdout.readline())
             before_ms = min(_quantile_ms(port, 1000) for _ in range(3))
