@@ -9,11 +9,11 @@ __all__ = ["CONTROL_KEYS", "FOLDER_KEYS", "LISTED", "OWN", "SLASH_KEYS", "encode
 
 _ODD = (
     "a b", " space at both ends ", "plus+plus", "per%cent", "%2F", "%20", "100%", "caf\u00e9", "cafe\u0301",
-    "\u65e5\u672c\u8a9e", "\U0001f600", "\u05e9\u05dc\u05d5\u05dd", "\u202eright-to-left", "\u00a0", "\ufffd",
+    "\u65e5\u672c\u8a9e", "\U0001f600", "\u05e9\u05dc\u05d5\u05dd", "\u202eright-to-left", "no\u00a0break", "\ufffd",
     "a&b", "<a>", "'single'", '"double"', "back\\slash", "#hash", "question?", "a=b", "semi;colon", "co:lon", "@at",
     "ex!", "$dollar", "st*r", "(round)", "[square]", "{curly}", "tilde~", "`tick`", "pi|pe", "^",
-    "com,ma", "under_score-dash.dot", "&amp;", "&#9;", "?versionId=null", "?uploads", "name.tar.gz", "-leading-dash", ".hidden",
-    "x" * 200,
+    "com,ma", "under_score-dash.dot", "&amp;", "&#9;", "?versionId=null", "?uploads", "name.tar.gz", "-leading-dash",
+    ".hidden", "x" * 200,
 )  # fmt: skip
 # Tab, line feed and carriage return are characters of XML; the others, and U+FFFE, aren't.
 _CONTROL = ("\x01", "\x08", "\t", "\n", "\r", "\r\n", "\x1f", "\x7f", "\x85", "\ufffe")

@@ -16,7 +16,7 @@ Which client does what against this store: written by the interop tests (`make t
 an environment of its own, the real daemon, over http and over https. A number points at why a client cannot do a step:
 what the client lacks, not the store.
 """
-_MARKS = {"passed": "✓", "failed": "**failed**"}
+_MARKS = {"passed": "✓", "n/a": "n/a", "failed": "**failed**"}
 
 
 def _merged(runs: list[Run], step: str) -> Outcome:
@@ -40,11 +40,10 @@ def render(runs: Iterable[Run]) -> str:
         cells = []
         for name, both in columns.items():
             outcome = _merged(both, step.name)
-            if outcome.result == "n/a":
-                number = notes.setdefault(f"{name}: {outcome.why}", len(notes) + 1)
-                cells.append(f"n/a ({number})")
-            else:
-                cells.append(_MARKS[outcome.result])
+            mark = _MARKS[outcome.result]
+            if outcome.why and outcome.result != "failed":
+                mark += f" ({notes.setdefault(f'{name}: {outcome.why}', len(notes) + 1)})"
+            cells.append(mark)
         lines.append(f"| {step.name}: {step.shows} | " + " | ".join(cells) + " |")
     lines += ["", *(f"{number}. {note}" for note, number in notes.items()), ""]
     return "\n".join(lines)

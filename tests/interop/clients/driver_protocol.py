@@ -12,7 +12,8 @@ languages do the same by themselves:
 - `INTEROP_WORK`: an empty folder
 
 Output: `{"client": "boto3", "version": "1.2.3"}`, then for each step `{"step": …, "result": "passed"}`,
-`{"step": …, "result": "n/a", "why": …}` or `{"step": …, "result": "failed", "why": …}`.
+`{"step": …, "result": "n/a", "why": …}` or `{"step": …, "result": "failed", "why": …}`. "n/a" says what the client has
+no means for; "why" beside "passed" says which part of the step that is.
 """
 
 from __future__ import annotations
@@ -105,11 +106,14 @@ def curl(url: str, *options: str) -> tuple[int, bytes]:
 class Driver:
     """One client under test. A subclass has a method for each step, or says in LACKS why it can't.
 
+    PARTLY names the steps of which the client can do a part, and what it can't.
+
     The steps run in their order; what a step puts, later ones may read.
     """
 
     name: ClassVar[str]
     LACKS: ClassVar[dict[str, str]] = {}
+    PARTLY: ClassVar[dict[str, str]] = {}
 
     def __init__(self) -> None:
         env = os.environ
@@ -130,10 +134,6 @@ class Driver:
     def version(self) -> str:
         """The client's version."""
         raise NotImplementedError
-
-    def lacks(self) -> dict[str, str]:
-        """Steps that this client has no means for, and why: by default LACKS."""
-        return self.LACKS
 
     def file(self, size: int) -> Path:
         """The file of `size` bytes."""
@@ -158,10 +158,9 @@ class Driver:
     def main(self) -> None:
         """Run all steps and print how each went."""
         _say(client=self.name, version=self.version())
-        lacks = self.lacks()
         for step, function in self.steps():
-            if step in lacks:
-                _say(step=step, result="n/a", why=lacks[step])
+            if step in self.LACKS:
+                _say(step=step, result="n/a", why=self.LACKS[step])
                 continue
             started = time.perf_counter()
             try:
@@ -172,7 +171,8 @@ class Driver:
                 where = "".join(traceback.format_exception(error))[-3000:]
                 _say(step=step, result="failed", why=f"{type(error).__name__}: {error}\n{where}")
             else:
-                _say(step=step, result="passed", seconds=round(time.perf_counter() - started, 3))
+                seconds = round(time.perf_counter() - started, 3)
+                _say(step=step, result="passed", seconds=seconds, why=self.PARTLY.get(step, ""))
 
 
 def _say(**fields: object) -> None:
