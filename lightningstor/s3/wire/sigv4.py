@@ -1,0 +1,371 @@
+"""Signature Version 4, in the Authorization header and in presigned URLs: reading and checking.
+
+    canonical request = method ⏎ path ⏎ query ⏎ headers ⏎ ⏎ signed header names ⏎ payload hash
+    string to sign    = AWS4-HMAC-SHA256 ⏎ time ⏎ date/region/s3/aws4_request ⏎ SHA-256(canonical request)
+    signing key       = HMAC chain over "AWS4" + secret, date, region, service, "aws4_request"
+
+Source: "Authenticating Requests (AWS Signature Version 4)", Amazon S3 API Reference. The time is an argument.
+Nothing about a verified signature is kept; only derived signing keys are, which depend on a day and a secret alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from lightningstor.s3.wire.canonical import canonical_path, canonical_query, signed_header_block
+from lightningstor.s3.wire.dates import amz_time, parse_amz_time, parse_http_time
+from lightningstor.s3.wire.faults import (
+    AuthorizationHeaderMalformed,
+    AuthorizationQueryParametersError,
+    HeadersNotSigned,
+    MissingSecurityHeader,
+    NotImplementedHere,
+    RequestExpired,
+    RequestTimeTooSkewed,
+    SignatureDoesNotMatch,
+)
+
+__all__ = [
+    "ALGORITHM",
+    "EMPTY_SHA256",
+    "MAX_EXPIRES_S",
+    "UNSIGNED_PAYLOAD",
+    "SignedRequest",
+    "canonical_request",
+    "parse_authorization",
+    "parse_presigned",
+    "signing_key",
+    "string_to_sign",
+    "verify",
+]
+
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
+UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+EMPTY_SHA256: Final = sha256(b"").hexdigest()
+MAX_EXPIRES_S: Final = 604_800
+"""Seven days: the longest that a presigned URL may be good for."""
+
+_MAX_SKEW_MS: Final = 15 * 60_000
+_HEADER_PREFIX: Final = b"AWS4-HMAC-SHA256 "
+_PRESIGNED_PARAMETERS: Final = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-Date",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Expires",
+)
+
+
+class SignedRequest(NamedTuple):
+    """What a request says about its signature.
+
+    Attributes:
+        scope: "date/region/service/aws4_request".
+        signed_headers: names, as listed. amz_date: the request's time, "YYYYMMDDThhmmssZ".
+        time_ms: the same in milliseconds. payload_hash: what takes the place of the body's hash.
+        expires_s: for a presigned URL, how long it is good for; None in the header form.
+    """
+
+    access_key_id: str
+    scope: str
+    date: str
+    region: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    amz_date: str
+    time_ms: int
+    payload_hash: str
+    expires_s: int | None
+
+
+def signing_key(secret: str, date: str, region: str, service: str = "s3") -> bytes:
+    """The key that signs for one day, region and service."""
+    key = hmac.digest(b"AWS4" + secret.encode(), date.encode(), "sha256")
+    key = hmac.digest(key, region.encode(), "sha256")
+    key = hmac.digest(key, service.encode(), "sha256")
+    return hmac.digest(key, b"aws4_request", "sha256")
+
+
+_cached_key = lru_cache(maxsize=256)(signing_key)
+
+
+@lru_cache(maxsize=512)
+def _names(listed: str) -> tuple[str, ...]:
+    """Signed header names; the same few lists come with every request."""
+    return tuple(listed.split(";"))
+
+
+def _scope_of(credential: str) -> tuple[str, str, str, str, str]:
+    """Access key, scope, date, region, service of "AKID/date/region/service/aws4_request".
+
+    Raises:
+        ValueError: it has another form.
+    """
+    access_key_id, date, region, service, terminator = credential.rsplit("/", 4)
+    if terminator != "aws4_request" or not access_key_id:
+        raise ValueError(credential)
+    return access_key_id, f"{date}/{region}/{service}/aws4_request", date, region, service
+
+
+def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
+    """Read the Authorization header and the time that goes with it.
+
+    Raises:
+        AuthorizationHeaderMalformed, MissingSecurityHeader
+        NotImplementedHere: SigV4a, the asymmetric kind.
+    """
+    raw = headers[b"authorization"]
+    if not raw.startswith(_HEADER_PREFIX):
+        if raw.startswith(b"AWS4-ECDSA-P256-SHA256"):
+            raise NotImplementedHere("AWS4-ECDSA-P256-SHA256")
+        raise AuthorizationHeaderMalformed("The authorization header is malformed; unsupported authorization type.")
+    credential = listed = signature = ""
+    try:
+        for piece in raw[len(_HEADER_PREFIX) :].decode("ascii").split(","):
+            name, _, value = piece.strip().partition("=")
+            if name == "Credential":
+                credential = value
+            elif name == "SignedHeaders":
+                listed = value
+            elif name == "Signature":
+                signature = value
+    except UnicodeDecodeError:
+        raise AuthorizationHeaderMalformed("The authorization header is malformed; it is not ASCII.") from None
+    for name, value in (("Credential", credential), ("SignedHeaders", listed), ("Signature", signature)):
+        if not value:
+            raise AuthorizationHeaderMalformed(f"The authorization header is malformed; missing {name}.")
+    try:
+        access_key_id, scope, date, region, service = _scope_of(credential)
+    except ValueError:
+        raise AuthorizationHeaderMalformed(
+            "The authorization header is malformed; the Credential is mal-formed; "
+            'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        ) from None
+    if service != "s3":
+        raise AuthorizationHeaderMalformed(
+            f'The authorization header is malformed; incorrect service "{service}". This endpoint belongs to "s3".'
+        )
+    amz_date, time_ms = _request_time(headers)
+    if amz_date[:8] != date:
+        raise AuthorizationHeaderMalformed(
+            f'The authorization header is malformed; Invalid credential date "{date}". '
+            f'This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
+        )
+    payload_hash = headers.get(b"x-amz-content-sha256")
+    if payload_hash is None:
+        raise MissingSecurityHeader("x-amz-content-sha256")
+    return SignedRequest(
+        access_key_id,
+        scope,
+        date,
+        region,
+        _names(listed),
+        signature,
+        amz_date,
+        time_ms,
+        payload_hash.decode("latin-1").strip(),
+        None,
+    )
+
+
+def _request_time(headers: Mapping[bytes, bytes]) -> tuple[str, int]:
+    raw = headers.get(b"x-amz-date")
+    if raw is not None:
+        text = raw.decode("latin-1").strip()
+        try:
+            return text, parse_amz_time(text)
+        except ValueError:
+            raise AuthorizationHeaderMalformed(
+                f'The authorization header is malformed; X-Amz-Date "{text}" is not of the form "YYYYMMDDThhmmssZ".'
+            ) from None
+    plain = headers.get(b"date")
+    if plain is None:
+        raise MissingSecurityHeader("x-amz-date")
+    time_ms = parse_http_time(plain.decode("latin-1"))
+    if time_ms is None:
+        raise MissingSecurityHeader("x-amz-date")
+    return amz_time(time_ms), time_ms
+
+
+def parse_presigned(query: Mapping[str, str], headers: Mapping[bytes, bytes]) -> SignedRequest:
+    """Read a presigned URL's parameters (decoded, by name).
+
+    Raises:
+        AuthorizationQueryParametersError, NotImplementedHere
+    """
+    algorithm = query.get("X-Amz-Algorithm")
+    if algorithm == "AWS4-ECDSA-P256-SHA256":
+        raise NotImplementedHere(algorithm)
+    for name in _PRESIGNED_PARAMETERS:
+        if not query.get(name):
+            raise AuthorizationQueryParametersError(
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                f"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters; {name} is missing."
+            )
+    if algorithm != ALGORITHM:
+        raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
+    try:
+        access_key_id, scope, date, region, service = _scope_of(query["X-Amz-Credential"])
+    except ValueError:
+        raise AuthorizationQueryParametersError(
+            "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
+            'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        ) from None
+    if service != "s3":
+        raise AuthorizationQueryParametersError(
+            f'Error parsing the X-Amz-Credential parameter; incorrect service "{service}". '
+            'This endpoint belongs to "s3".'
+        )
+    amz_date = query["X-Amz-Date"]
+    try:
+        time_ms = parse_amz_time(amz_date)
+    except ValueError:
+        raise AuthorizationQueryParametersError(
+            "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
+        ) from None
+    if amz_date[:8] != date:
+        raise AuthorizationQueryParametersError(
+            f'Invalid credential date "{date}". This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
+        )
+    payload_hash = headers.get(b"x-amz-content-sha256")
+    if payload_hash is None and "X-Amz-Content-Sha256" in query:
+        payload_hash = query["X-Amz-Content-Sha256"].encode()
+    return SignedRequest(
+        access_key_id,
+        scope,
+        date,
+        region,
+        _names(query["X-Amz-SignedHeaders"].lower()),
+        query["X-Amz-Signature"],
+        amz_date,
+        time_ms,
+        UNSIGNED_PAYLOAD if payload_hash is None else payload_hash.decode("latin-1").strip(),
+        _expires(query["X-Amz-Expires"]),
+    )
+
+
+def _expires(text: str) -> int:
+    if not (text.isascii() and text.lstrip("-").isdigit()):
+        raise AuthorizationQueryParametersError("X-Amz-Expires should be a number")
+    seconds = int(text[:12])
+    if seconds < 0:
+        raise AuthorizationQueryParametersError("X-Amz-Expires must be non-negative")
+    if seconds < 1:
+        raise AuthorizationQueryParametersError("X-Amz-Expires must be at least 1 second")
+    if seconds > MAX_EXPIRES_S:
+        raise AuthorizationQueryParametersError(
+            f"X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            f"{MAX_EXPIRES_S} seconds"
+        )
+    return seconds
+
+
+def canonical_request(
+    signed: SignedRequest, method: str, raw_path: bytes, raw_query: bytes, headers: Mapping[bytes, bytes]
+) -> str:
+    """The canonical request, as both sides must compute it."""
+    without = (b"X-Amz-Signature",) if signed.expires_s is not None else ()
+    return "\n".join(
+        (
+            method,
+            canonical_path(raw_path),
+            canonical_query(raw_query, without),
+            signed_header_block(headers, signed.signed_headers),
+            ";".join(signed.signed_headers),
+            signed.payload_hash,
+        )
+    )
+
+
+def string_to_sign(signed: SignedRequest, canonical: str) -> str:
+    """The string that the signing key signs."""
+    digest = sha256(canonical.encode("latin-1")).hexdigest()
+    return f"{ALGORITHM}\n{signed.amz_date}\n{signed.scope}\n{digest}"
+
+
+def verify(
+    signed: SignedRequest,
+    method: str,
+    raw_path: bytes,
+    raw_query: bytes,
+    headers: Mapping[bytes, bytes],
+    secret: str,
+    now_ms: int,
+    *,
+    region: str,
+    strict_region: bool = False,
+    max_skew_ms: int = _MAX_SKEW_MS,
+    hosts: tuple[bytes, ...] = (),
+) -> bytes:
+    """Check time, region, signed headers and signature.
+
+    Args:
+        headers: by lower-case name; repeated ones joined by ",".
+        secret: of the access key.
+        hosts: further values that a presigned URL's Host may have been signed with (`[s3] host_aliases`).
+
+    Returns:
+        The signing key, with which the chunks of a streaming body are signed as well.
+
+    Raises:
+        RequestTimeTooSkewed, RequestExpired, AuthorizationHeaderMalformed, AuthorizationQueryParametersError
+        HeadersNotSigned, SignatureDoesNotMatch
+    """
+    if signed.expires_s is None:
+        if abs(signed.time_ms - now_ms) > max_skew_ms:
+            raise RequestTimeTooSkewed(signed.amz_date, amz_time(now_ms), max_skew_ms)
+    else:
+        _check_presigned_time(signed, now_ms, max_skew_ms)
+    if strict_region and signed.region != region:
+        if signed.expires_s is not None:
+            raise AuthorizationQueryParametersError(
+                f'Error parsing the X-Amz-Credential parameter; the region "{signed.region}" is wrong; '
+                f'expecting "{region}"'
+            )
+        raise AuthorizationHeaderMalformed(
+            f'The authorization header is malformed; the region "{signed.region}" is wrong; expecting "{region}"',
+            region,
+        )
+    _check_signed_headers(signed, headers)
+    key = _cached_key(secret, signed.date, signed.region)
+    canonical = canonical_request(signed, method, raw_path, raw_query, headers)
+    to_sign = string_to_sign(signed, canonical)
+    if hmac.compare_digest(hmac.digest(key, to_sign.encode(), "sha256").hex().encode(), _ascii(signed.signature)):
+        return key
+    for host in hosts:
+        other = canonical_request(signed, method, raw_path, raw_query, {**headers, b"host": host})
+        digest = hmac.digest(key, string_to_sign(signed, other).encode(), "sha256").hex().encode()
+        if hmac.compare_digest(digest, _ascii(signed.signature)):
+            return key
+    raise SignatureDoesNotMatch(signed.access_key_id, signed.signature, to_sign, canonical)
+
+
+def _ascii(text: str) -> bytes:
+    # compare_digest takes text only if it is ASCII; a signature that is not can match nothing.
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _check_presigned_time(signed: SignedRequest, now_ms: int, max_skew_ms: int) -> None:
+    assert signed.expires_s is not None
+    ends_ms = signed.time_ms + signed.expires_s * 1000
+    if signed.time_ms - now_ms > max_skew_ms:
+        raise RequestExpired("Request is not valid yet", amz_time(ends_ms), amz_time(now_ms), signed.expires_s)
+    if now_ms > ends_ms:
+        raise RequestExpired("Request has expired", amz_time(ends_ms), amz_time(now_ms), signed.expires_s)
+
+
+def _check_signed_headers(signed: SignedRequest, headers: Mapping[bytes, bytes]) -> None:
+    """Host and every x-amz-* header must be signed: otherwise somebody on the way could change what is asked."""
+    names = signed.signed_headers
+    missing = [
+        name.decode("latin-1") for name in headers if name.startswith(b"x-amz-") and name.decode("latin-1") not in names
+    ]
+    if "host" not in names:
+        missing.insert(0, "host")
+    if missing:
+        raise HeadersNotSigned(", ".join(missing))
