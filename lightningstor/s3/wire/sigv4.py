@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from lightningstor.s3.wire.canonical import canonical_path, canonical_query, signed_header_block
+from lightningstor.s3.wire.canonical import canonical_headers, canonical_path, canonical_query
 from lightningstor.s3.wire.dates import amz_time, parse_amz_time, parse_http_time
 from lightningstor.s3.wire.faults import (
     AuthorizationHeaderMalformed,
@@ -34,6 +34,7 @@ __all__ = [
     "EMPTY_SHA256",
     "MAX_EXPIRES_S",
     "UNSIGNED_PAYLOAD",
+    "Credential",
     "SignedRequest",
     "canonical_request",
     "parse_authorization",
@@ -61,26 +62,42 @@ _PRESIGNED_PARAMETERS: Final = (
 )
 
 
-class SignedRequest(NamedTuple):
-    """What a request says about its signature.
+class Credential(NamedTuple):
+    """Who signed, for what, and over which headers: the part of a signature that is the same all day.
 
     Attributes:
         scope: "date/region/service/aws4_request".
-        signed_headers: names, as listed. amz_date: the request's time, "YYYYMMDDThhmmssZ".
-        time_ms: the same in milliseconds. payload_hash: what takes the place of the body's hash.
-        expires_s: for a presigned URL, how long it is good for; None in the header form.
+        names: of the signed headers, in order; `name_set` the same; `listed` as they came.
     """
 
     access_key_id: str
     scope: str
     date: str
     region: str
-    signed_headers: tuple[str, ...]
+    names: tuple[bytes, ...]
+    name_set: frozenset[bytes]
+    listed: bytes
+
+
+class SignedRequest(NamedTuple):
+    """What a request says about its signature.
+
+    Attributes:
+        amz_date: the request's time, "YYYYMMDDThhmmssZ". time_ms: the same in milliseconds.
+        payload_hash: what takes the place of the body's hash.
+        expires_s: for a presigned URL, how long it is good for; None in the header form.
+    """
+
+    credential: Credential
     signature: str
     amz_date: str
     time_ms: int
     payload_hash: str
     expires_s: int | None
+
+    @property
+    def access_key_id(self) -> str:
+        return self.credential.access_key_id
 
 
 def signing_key(secret: str, date: str, region: str, service: str = "s3") -> bytes:
@@ -94,22 +111,47 @@ def signing_key(secret: str, date: str, region: str, service: str = "s3") -> byt
 _cached_key = lru_cache(maxsize=256)(signing_key)
 
 
-@lru_cache(maxsize=512)
-def _names(listed: str) -> tuple[str, ...]:
-    """Signed header names; the same few lists come with every request."""
-    return tuple(listed.split(";"))
-
-
-def _scope_of(credential: str) -> tuple[str, str, str, str, str]:
-    """Access key, scope, date, region, service of "AKID/date/region/service/aws4_request".
+def _credential(text: str, listed: str) -> Credential:
+    """Of "AKID/date/region/service/aws4_request" and "name;name;…".
 
     Raises:
-        ValueError: it has another form.
+        ValueError: another form. An access key id may hold "/" itself.
     """
-    access_key_id, date, region, service, terminator = credential.rsplit("/", 4)
+    access_key_id, date, region, service, terminator = text.rsplit("/", 4)
     if terminator != "aws4_request" or not access_key_id:
-        raise ValueError(credential)
-    return access_key_id, f"{date}/{region}/{service}/aws4_request", date, region, service
+        raise ValueError(text)
+    names = tuple(listed.encode("latin-1").split(b";"))
+    scope = f"{date}/{region}/{service}/aws4_request"
+    return Credential(access_key_id, scope, date, region, names, frozenset(names), listed.encode("latin-1"))
+
+
+@lru_cache(maxsize=1024)
+def _header_credential(fields: bytes) -> Credential:
+    """Read the fields of an Authorization header but the signature. They are the same for a client's whole day.
+
+    Raises:
+        AuthorizationHeaderMalformed
+    """
+    found: dict[str, str] = {}
+    for piece in fields.decode("latin-1").split(","):
+        name, _, value = piece.strip().partition("=")
+        found[name] = value
+    for name in ("Credential", "SignedHeaders"):
+        if not found.get(name):
+            raise AuthorizationHeaderMalformed(f"The authorization header is malformed; missing {name}.")
+    try:
+        credential = _credential(found["Credential"], found["SignedHeaders"])
+    except ValueError:
+        raise AuthorizationHeaderMalformed(
+            "The authorization header is malformed; the Credential is mal-formed; "
+            'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        ) from None
+    service = credential.scope.split("/")[-2]
+    if service != "s3":
+        raise AuthorizationHeaderMalformed(
+            f'The authorization header is malformed; incorrect service "{service}". This endpoint belongs to "s3".'
+        )
+    return credential
 
 
 def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
@@ -124,52 +166,22 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
         if raw.startswith(b"AWS4-ECDSA-P256-SHA256"):
             raise NotImplementedHere("AWS4-ECDSA-P256-SHA256")
         raise AuthorizationHeaderMalformed("The authorization header is malformed; unsupported authorization type.")
-    credential = listed = signature = ""
-    try:
-        for piece in raw[len(_HEADER_PREFIX) :].decode("ascii").split(","):
-            name, _, value = piece.strip().partition("=")
-            if name == "Credential":
-                credential = value
-            elif name == "SignedHeaders":
-                listed = value
-            elif name == "Signature":
-                signature = value
-    except UnicodeDecodeError:
-        raise AuthorizationHeaderMalformed("The authorization header is malformed; it is not ASCII.") from None
-    for name, value in (("Credential", credential), ("SignedHeaders", listed), ("Signature", signature)):
-        if not value:
-            raise AuthorizationHeaderMalformed(f"The authorization header is malformed; missing {name}.")
-    try:
-        access_key_id, scope, date, region, service = _scope_of(credential)
-    except ValueError:
-        raise AuthorizationHeaderMalformed(
-            "The authorization header is malformed; the Credential is mal-formed; "
-            'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
-        ) from None
-    if service != "s3":
-        raise AuthorizationHeaderMalformed(
-            f'The authorization header is malformed; incorrect service "{service}". This endpoint belongs to "s3".'
-        )
+    before, found, after = raw.partition(b"Signature=")
+    signature, _, rest = after.partition(b",")
+    if not found or not signature:
+        raise AuthorizationHeaderMalformed("The authorization header is malformed; missing Signature.")
+    credential = _header_credential(before[len(_HEADER_PREFIX) :] + rest)
     amz_date, time_ms = _request_time(headers)
-    if amz_date[:8] != date:
+    if not amz_date.startswith(credential.date):
         raise AuthorizationHeaderMalformed(
-            f'The authorization header is malformed; Invalid credential date "{date}". '
+            f'The authorization header is malformed; Invalid credential date "{credential.date}". '
             f'This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
         )
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
         raise MissingSecurityHeader("x-amz-content-sha256")
     return SignedRequest(
-        access_key_id,
-        scope,
-        date,
-        region,
-        _names(listed),
-        signature,
-        amz_date,
-        time_ms,
-        payload_hash.decode("latin-1").strip(),
-        None,
+        credential, signature.strip().decode("latin-1"), amz_date, time_ms, payload_hash.decode("latin-1"), None
     )
 
 
@@ -210,12 +222,13 @@ def parse_presigned(query: Mapping[str, str], headers: Mapping[bytes, bytes]) ->
     if algorithm != ALGORITHM:
         raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     try:
-        access_key_id, scope, date, region, service = _scope_of(query["X-Amz-Credential"])
+        credential = _credential(query["X-Amz-Credential"], query["X-Amz-SignedHeaders"].lower())
     except ValueError:
         raise AuthorizationQueryParametersError(
             "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
             'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
         ) from None
+    service = credential.scope.split("/")[-2]
     if service != "s3":
         raise AuthorizationQueryParametersError(
             f'Error parsing the X-Amz-Credential parameter; incorrect service "{service}". '
@@ -228,19 +241,15 @@ def parse_presigned(query: Mapping[str, str], headers: Mapping[bytes, bytes]) ->
         raise AuthorizationQueryParametersError(
             "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
         ) from None
-    if amz_date[:8] != date:
+    if amz_date[:8] != credential.date:
         raise AuthorizationQueryParametersError(
-            f'Invalid credential date "{date}". This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
+            f'Invalid credential date "{credential.date}". This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
         )
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None and "X-Amz-Content-Sha256" in query:
         payload_hash = query["X-Amz-Content-Sha256"].encode()
     return SignedRequest(
-        access_key_id,
-        scope,
-        date,
-        region,
-        _names(query["X-Amz-SignedHeaders"].lower()),
+        credential,
         query["X-Amz-Signature"],
         amz_date,
         time_ms,
@@ -267,25 +276,24 @@ def _expires(text: str) -> int:
 
 def canonical_request(
     signed: SignedRequest, method: str, raw_path: bytes, raw_query: bytes, headers: Mapping[bytes, bytes]
-) -> str:
+) -> bytes:
     """The canonical request, as both sides must compute it."""
-    without = (b"X-Amz-Signature",) if signed.expires_s is not None else ()
-    return "\n".join(
+    credential = signed.credential
+    return b"\n".join(
         (
-            method,
+            method.encode(),
             canonical_path(raw_path),
-            canonical_query(raw_query, without),
-            signed_header_block(headers, signed.signed_headers),
-            ";".join(signed.signed_headers),
-            signed.payload_hash,
+            canonical_query(raw_query, () if signed.expires_s is None else (b"X-Amz-Signature",)),
+            canonical_headers(headers, credential.names),
+            credential.listed,
+            signed.payload_hash.encode("latin-1"),
         )
     )
 
 
-def string_to_sign(signed: SignedRequest, canonical: str) -> str:
+def string_to_sign(signed: SignedRequest, canonical: bytes) -> str:
     """The string that the signing key signs."""
-    digest = sha256(canonical.encode("latin-1")).hexdigest()
-    return f"{ALGORITHM}\n{signed.amz_date}\n{signed.scope}\n{digest}"
+    return f"{ALGORITHM}\n{signed.amz_date}\n{signed.credential.scope}\n{sha256(canonical).hexdigest()}"
 
 
 def verify(
@@ -321,33 +329,30 @@ def verify(
             raise RequestTimeTooSkewed(signed.amz_date, amz_time(now_ms), max_skew_ms)
     else:
         _check_presigned_time(signed, now_ms, max_skew_ms)
-    if strict_region and signed.region != region:
+    credential = signed.credential
+    if strict_region and credential.region != region:
         if signed.expires_s is not None:
             raise AuthorizationQueryParametersError(
-                f'Error parsing the X-Amz-Credential parameter; the region "{signed.region}" is wrong; '
+                f'Error parsing the X-Amz-Credential parameter; the region "{credential.region}" is wrong; '
                 f'expecting "{region}"'
             )
         raise AuthorizationHeaderMalformed(
-            f'The authorization header is malformed; the region "{signed.region}" is wrong; expecting "{region}"',
+            f'The authorization header is malformed; the region "{credential.region}" is wrong; expecting "{region}"',
             region,
         )
-    _check_signed_headers(signed, headers)
-    key = _cached_key(secret, signed.date, signed.region)
+    _check_signed_headers(credential.name_set, headers)
+    key = _cached_key(secret, credential.date, credential.region)
     canonical = canonical_request(signed, method, raw_path, raw_query, headers)
     to_sign = string_to_sign(signed, canonical)
-    if hmac.compare_digest(hmac.digest(key, to_sign.encode(), "sha256").hex().encode(), _ascii(signed.signature)):
+    given = signed.signature.encode("latin-1")
+    if hmac.compare_digest(hmac.digest(key, to_sign.encode("latin-1"), "sha256").hex().encode(), given):
         return key
     for host in hosts:
         other = canonical_request(signed, method, raw_path, raw_query, {**headers, b"host": host})
-        digest = hmac.digest(key, string_to_sign(signed, other).encode(), "sha256").hex().encode()
-        if hmac.compare_digest(digest, _ascii(signed.signature)):
+        digest = hmac.digest(key, string_to_sign(signed, other).encode("latin-1"), "sha256").hex().encode()
+        if hmac.compare_digest(digest, given):
             return key
-    raise SignatureDoesNotMatch(signed.access_key_id, signed.signature, to_sign, canonical)
-
-
-def _ascii(text: str) -> bytes:
-    # compare_digest takes text only if it is ASCII; a signature that is not can match nothing.
-    return text.encode("utf-8", "surrogateescape")
+    raise SignatureDoesNotMatch(credential.access_key_id, signed.signature, to_sign, canonical.decode("latin-1"))
 
 
 def _check_presigned_time(signed: SignedRequest, now_ms: int, max_skew_ms: int) -> None:
@@ -359,13 +364,10 @@ def _check_presigned_time(signed: SignedRequest, now_ms: int, max_skew_ms: int) 
         raise RequestExpired("Request has expired", amz_time(ends_ms), amz_time(now_ms), signed.expires_s)
 
 
-def _check_signed_headers(signed: SignedRequest, headers: Mapping[bytes, bytes]) -> None:
+def _check_signed_headers(names: frozenset[bytes], headers: Mapping[bytes, bytes]) -> None:
     """Host and every x-amz-* header must be signed: otherwise somebody on the way could change what is asked."""
-    names = signed.signed_headers
-    missing = [
-        name.decode("latin-1") for name in headers if name.startswith(b"x-amz-") and name.decode("latin-1") not in names
-    ]
-    if "host" not in names:
-        missing.insert(0, "host")
+    missing = [name for name in headers if name not in names and name.startswith(b"x-amz-")]
+    if b"host" not in names:
+        missing.insert(0, b"host")
     if missing:
-        raise HeadersNotSigned(", ".join(missing))
+        raise HeadersNotSigned(", ".join(name.decode("latin-1") for name in missing))
