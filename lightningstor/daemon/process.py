@@ -42,6 +42,7 @@ logger: Final = logging.getLogger("lightningstor.daemon")
 def run_daemon(loaded: Loaded) -> int:
     """Run a daemon until a signal stops it; the exit code of the process."""
     config = loaded.config
+    os.umask(0o077)  # whatever is stored is for this user alone
     logs.configure(config.logging.level, config.logging.format)
     logger.info("LightningStor %s", __version__)
     if loaded.origins["server.data_dir"] == DEFAULT and not in_memory(config):
@@ -51,12 +52,11 @@ def run_daemon(loaded: Loaded) -> int:
     except KeyboardInterrupt:  # before the signals were ours
         return EXIT_FAILED
     except (Exception, BaseExceptionGroup) as error:
-        found = list(leaves(error))
-        if all(isinstance(leaf, _EXPECTED) for leaf in found):
-            for leaf in found:
+        for leaf in leaves(error):
+            if isinstance(leaf, _EXPECTED):
                 logger.error("cannot go on: %s", leaf)
-        else:
-            logger.critical("the daemon failed", exc_info=error)
+            elif not isinstance(leaf, trio.Cancelled):
+                logger.critical("the daemon failed", exc_info=leaf)
         return EXIT_FAILED
     finally:
         if config.server.ready_file is not None:

@@ -81,7 +81,7 @@ async def open_storage(config: Config, world: World) -> AsyncIterator[Storage]:
             opening = open_data_directory(data_root(config))
             directory = await world.blocking.run(opening.__enter__)
             stack.push(opening)
-        kv, kv_health = await _open_kv(stack, config, directory, world)
+        kv = await _open_kv(stack, config, directory, world)
         chunks, chunk_health = await _open_chunks(stack, config, directory, world)
         manager = await stack.enter_async_context(
             open_chunk_manager(
@@ -93,22 +93,18 @@ async def open_storage(config: Config, world: World) -> AsyncIterator[Storage]:
             )
         )
         store = await stack.enter_async_context(open_store(kv, manager, world, store_limits(config.limits)))
-        yield Storage(store, kv, directory, {"metadata": kv_health, "storage": chunk_health})
+        yield Storage(store, kv, directory, {"metadata": lambda: kv.read_only_reason, "storage": chunk_health})
 
 
-async def _open_kv(
-    stack: AsyncExitStack, config: Config, directory: DataDirectory | None, world: World
-) -> tuple[Kv, Callable[[], str | None]]:
+async def _open_kv(stack: AsyncExitStack, config: Config, directory: DataDirectory | None, world: World) -> Kv:
     if directory is None:
         from lightningstor.kv.memory import MemoryKv
 
-        memory = MemoryKv()
-        return memory, lambda: memory.read_only_reason
+        return MemoryKv()
     from lightningstor.kv.sqlite import open_sqlite_kv
 
-    opening = open_sqlite_kv(directory.metadata / "lightningstor.db", world, cache_bytes=config.metadata.cache_bytes)
-    kv = await stack.enter_async_context(opening)
-    return kv, lambda: kv.read_only_reason
+    file = directory.metadata / "lightningstor.db"
+    return await stack.enter_async_context(open_sqlite_kv(file, world, cache_bytes=config.metadata.cache_bytes))
 
 
 async def _open_chunks(
