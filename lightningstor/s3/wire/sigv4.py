@@ -286,7 +286,7 @@ def canonical_request(
             canonical_query(raw_query, () if signed.expires_s is None else (b"X-Amz-Signature",)),
             canonical_headers(headers, credential.names),
             credential.listed,
-            signed.payload_hash.encode("latin-1"),
+            signed.payload_hash.encode("utf-8", "replace"),
         )
     )
 
@@ -344,12 +344,12 @@ def verify(
     key = _cached_key(secret, credential.date, credential.region)
     canonical = canonical_request(signed, method, raw_path, raw_query, headers)
     to_sign = string_to_sign(signed, canonical)
-    given = signed.signature.encode("latin-1")
-    if hmac.compare_digest(hmac.digest(key, to_sign.encode("latin-1"), "sha256").hex().encode(), given):
+    given = signed.signature.encode("utf-8", "replace")
+    if hmac.compare_digest(hmac.digest(key, to_sign.encode("utf-8", "replace"), "sha256").hex().encode(), given):
         return key
     for host in hosts:
         other = canonical_request(signed, method, raw_path, raw_query, {**headers, b"host": host})
-        digest = hmac.digest(key, string_to_sign(signed, other).encode("latin-1"), "sha256").hex().encode()
+        digest = hmac.digest(key, string_to_sign(signed, other).encode("utf-8", "replace"), "sha256").hex().encode()
         if hmac.compare_digest(digest, given):
             return key
     raise SignatureDoesNotMatch(credential.access_key_id, signed.signature, to_sign, canonical.decode("latin-1"))
