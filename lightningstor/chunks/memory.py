@@ -67,6 +67,7 @@ class MemoryChunkStore:
             raise
 
     def open_reader(self, ref: ChunkRef) -> MemoryChunkReader:
+        check_chunk_id(ref.chunk_id)
         return MemoryChunkReader(self, ref)
 
     async def get_chunk(self, ref: ChunkRef) -> bytes:
@@ -78,6 +79,7 @@ class MemoryChunkStore:
 
     async def delete_chunk(self, chunk_id: str) -> bool:
         await trio.lowlevel.checkpoint()
+        check_chunk_id(chunk_id)
         image = self.images.pop(chunk_id, None)
         if image is None:
             return False
@@ -86,6 +88,7 @@ class MemoryChunkStore:
 
     async def chunk_exists(self, chunk_id: str) -> bool:
         await trio.lowlevel.checkpoint()
+        check_chunk_id(chunk_id)
         return chunk_id in self.images
 
     async def list_chunks(self, after: str, limit: int) -> list[str]:
