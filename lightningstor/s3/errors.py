@@ -97,7 +97,7 @@ def error_document(explained: Explained, resource: str, request_id: str, host_id
         ("HostId", host_id),
     )
     content = "".join([f"<{name}>{escape(text)}</{name}>" for name, text in told])
-    return f"{DECLARATION}<Error>{content}</Error>".encode("utf-8", "backslashreplace")
+    return DECLARATION + f"<Error>{content}</Error>".encode("utf-8", "backslashreplace")
 
 
 def render_error(

@@ -62,7 +62,6 @@ def _empty(root: str, content: str = "") -> Fixed:
     return Fixed(f'{declaration}<{root} xmlns="{_NAMESPACE}">{content}</{root}>'.encode())
 
 
-# Deleting a configuration that is not there leaves what was asked for: S3 answers 204, and so do we.
 _GONE: Final = Fixed(status=204)
 _NO_CONFIGURATION: Final = NotConfigured("configuration")
 _NO_METADATA_TABLE: Final = NotConfigured("metadataConfiguration")
@@ -92,17 +91,10 @@ def _write(name: str, query: str, iam: str, *, checksum: bool = True, method: st
     )
 
 
-def _remove(name: str, query: str, iam: str, unconfigured: NotConfigured | Fixed = _GONE) -> Operation:
-    """A row that removes a bucket's configuration."""
+def _remove(name: str, query: str, iam: str) -> Operation:
+    """A row that removes a bucket's configuration. There is none, so it is gone, as was asked: S3 answers 204."""
     return Operation(
-        name,
-        DELETE,
-        BUCKET,
-        (query,),
-        action=BUCKETS_UPDATE,
-        iam_action=iam,
-        success=204,
-        unconfigured=unconfigured,
+        name, DELETE, BUCKET, (query,), action=BUCKETS_UPDATE, iam_action=iam, success=204, unconfigured=_GONE
     )
 
 
@@ -337,17 +329,23 @@ _BUCKET_CONFIGURATION: Final[tuple[Operation, ...]] = (
 )  # fmt: skip
 
 
-def _numbered(stem: str, query: str, iam: str, result: str, *, plural: str = "") -> tuple[Operation, ...]:
+def _numbered(stem: str, query: str, iam: str, result: str) -> tuple[Operation, ...]:
     """The four rows of a configuration that a bucket may have several of, by id."""
-    by_id = ((query, "id"), _NO_CONFIGURATION)
+    one = (query, "id")
     return (
         Operation(
-            f"GetBucket{stem}Configuration", GET, BUCKET, by_id[0], action=BUCKETS_GET, iam_action=f"s3:Get{iam}",
-            unconfigured=by_id[1],
+            f"GetBucket{stem}Configuration", GET, BUCKET, one, action=BUCKETS_GET, iam_action=f"s3:Get{iam}",
+            unconfigured=_NO_CONFIGURATION,
         ),
         _read(f"ListBucket{stem}Configurations", query, f"s3:Get{iam}", _empty(result, _LAST_PAGE)),
-        _write(f"PutBucket{stem}Configuration", query, f"s3:Put{iam}", checksum=False),
-        _remove(f"DeleteBucket{stem}Configuration", query, f"s3:Put{iam}", _NO_CONFIGURATION),
+        Operation(
+            f"PutBucket{stem}Configuration", PUT, BUCKET, one, body=Body.XML, action=BUCKETS_UPDATE,
+            iam_action=f"s3:Put{iam}",
+        ),
+        Operation(
+            f"DeleteBucket{stem}Configuration", DELETE, BUCKET, one, action=BUCKETS_UPDATE,
+            iam_action=f"s3:Put{iam}", success=204, unconfigured=_NO_CONFIGURATION,
+        ),
     )  # fmt: skip
 
 
@@ -446,11 +444,11 @@ _OBJECT_FEATURES: Final[tuple[Operation, ...]] = (
         iam_action="s3:ListObjectAnnotations",
     ),
     Operation(
-        "PutObjectAnnotation", PUT, OBJECT, ("annotation",), body=Body.STREAM, action=OBJECTS_PUT,
+        "PutObjectAnnotation", PUT, OBJECT, ("annotation", "annotationName"), body=Body.STREAM, action=OBJECTS_PUT,
         iam_action="s3:PutObjectAnnotation",
     ),
     Operation(
-        "DeleteObjectAnnotation", DELETE, OBJECT, ("annotation",), action=OBJECTS_PUT,
+        "DeleteObjectAnnotation", DELETE, OBJECT, ("annotation", "annotationName"), action=OBJECTS_PUT,
         iam_action="s3:DeleteObjectAnnotation", success=204,
     ),
 )  # fmt: skip

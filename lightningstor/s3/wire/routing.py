@@ -103,8 +103,14 @@ def _match_selected(
         kind = {Scope.SERVICE: "service", Scope.BUCKET: "bucket", Scope.OBJECT: "key"}[scope]
         raise InvalidArgument(f"There is no such thing as the ?{name} sub-resource for a {kind}", "ResourceType", name)
     if method in allowed:  # the other half of its selectors is not there
-        raise InvalidArgument("This operation needs both partNumber and uploadId", name, query[name])
+        raise _companion_missing(routes, method, name, query)
     raise MethodNotAllowed(method, name.upper(), allowed)
+
+
+def _companion_missing(routes: _Routes, method: str, name: str, query: Mapping[str, str]) -> InvalidArgument:
+    row = next(row for row in routes.selected[method] if name in _selector_names(row))
+    missing = next(selector for selector in row.query if not _present(selector, query))
+    return InvalidArgument(f"The parameter {missing} must be given with {name}", missing.partition("=")[0], "")
 
 
 def _match_companions(
@@ -114,7 +120,7 @@ def _match_companions(
     if scope is Scope.BUCKET and method == GET and "list-type" in query:
         raise InvalidArgument("Invalid List Type specified in Query", "list-type", query["list-type"])
     if scope is Scope.OBJECT and method in (PUT, POST) and "partNumber" in query:
-        raise InvalidArgument("This operation needs both partNumber and uploadId", "partNumber", query["partNumber"])
+        raise InvalidArgument("The parameter uploadId must be given with partNumber", "uploadId", "")
     return match(method, scope, {}, headers)
 
 

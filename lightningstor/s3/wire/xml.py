@@ -24,7 +24,7 @@ from lightningstor.s3.wire.times import xml_time
 __all__ = ["DECLARATION", "NAMESPACE", "Rendered", "document", "escape", "parse", "url_encode", "writer"]
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
-DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 # Writing
 
@@ -154,8 +154,8 @@ def writer(shape: type[Dto], encode: bool = False) -> Step:
 def document(root: str, content: str) -> bytes:
     """A whole document in S3's namespace."""
     if content:
-        return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{content}</{root}>'.encode()
-    return f'{DECLARATION}<{root} xmlns="{NAMESPACE}"/>'.encode()
+        return DECLARATION + f'<{root} xmlns="{NAMESPACE}">{content}</{root}>'.encode()
+    return DECLARATION + f'<{root} xmlns="{NAMESPACE}"/>'.encode()
 
 
 # Reading
