@@ -24,6 +24,7 @@ class Client:
         driver: the program that runs the steps, below `clients/`.
         environment: what it is run in: None for the tests' own Python (the client is a command then).
         needs: commands that must be there, each with the line that installs it.
+        makes_buckets: whether the client can; if not, its first two are there when the driver starts.
         more: only in `make interop`.
     """
 
@@ -31,6 +32,7 @@ class Client:
     driver: str
     environment: PythonEnvironment | BuiltProgram | None = None
     needs: dict[str, str] = field(factory=dict)
+    makes_buckets: bool = True
     more: bool = False
 
     def missing(self) -> str | None:
@@ -49,10 +51,10 @@ class Client:
         return [sys.executable, str(FOLDER / self.driver)]
 
 
-def _python(name: str, folder: str, driver: str | None = None) -> Client:
+def _python(name: str, folder: str, driver: str | None = None, *, makes_buckets: bool = True) -> Client:
     """A client from PyPI, in an environment made from the lock in its folder."""
     lock = FOLDER / folder / "requirements.txt"
-    return Client(name, driver or f"{folder}/driver.py", PythonEnvironment(folder, lock))
+    return Client(name, driver or f"{folder}/driver.py", PythonEnvironment(folder, lock), makes_buckets=makes_buckets)
 
 
 CLIENTS = (
@@ -62,7 +64,7 @@ CLIENTS = (
     _python("awscli", "awscli"),
     _python("s3fs", "s3fs"),
     _python("minio-py", "minio_py"),
-    _python("obstore", "obstore"),
+    _python("obstore", "obstore", makes_buckets=False),
     Client("s3cmd", "s3cmd/driver.py", needs={"s3cmd": "apt-get install -y s3cmd"}),
     Client("rclone", "rclone/driver.py", needs={"rclone": "apt-get install -y rclone"}),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -17,7 +19,7 @@ from tests.harness.outputs import DaemonOutputs
 from tests.interop.clients_table import CLIENTS, Client
 from tests.interop.keys import LISTED, OWN, encoded
 from tests.interop.matrix import render, summary
-from tests.interop.runs import Endpoint, Run, run_driver
+from tests.interop.runs import Endpoint, Run, bucket_name, run_driver
 
 RunClient = Callable[[Client, str], Run]
 StartEndpoint = Callable[[str], Endpoint]
@@ -98,9 +100,9 @@ def interop_endpoint(
         daemon.stop()
 
 
-def _seed(endpoint: Endpoint) -> None:
-    """Put the 2,500 keys that clients list."""
-    client = boto3.client(
+def _helper(endpoint: Endpoint) -> Any:
+    """A client of the tests' own, for what clients under test are to find."""
+    return boto3.client(
         "s3",
         endpoint_url=endpoint.url,
         region_name=endpoint.region,
@@ -109,12 +111,22 @@ def _seed(endpoint: Endpoint) -> None:
         verify=str(endpoint.ca_file) if endpoint.ca_file else None,
         config=Config(max_pool_connections=16),
     )
-    client.create_bucket(Bucket=endpoint.seeded_bucket)
-    keys = [key for kind in LISTED.values() for key in kind]
-    with ThreadPoolExecutor(16) as pool:
+
+
+def _seed(endpoint: Endpoint) -> None:
+    """Put the 2,500 keys that clients list."""
+    with closing(_helper(endpoint)) as client, ThreadPoolExecutor(16) as pool:
+        client.create_bucket(Bucket=endpoint.seeded_bucket)
+        keys = [key for kind in LISTED.values() for key in kind]
         for _ in pool.map(lambda key: client.put_object(Bucket=endpoint.seeded_bucket, Key=key, Body=b"x"), keys):
             pass
-    client.close()
+
+
+def _make_buckets(client: Client, endpoint: Endpoint) -> None:
+    """Make the buckets of a client that can't."""
+    with closing(_helper(endpoint)) as helper:
+        for bucket in (bucket_name(client), f"{bucket_name(client)}-2"):
+            helper.create_bucket(Bucket=bucket)
 
 
 @pytest.fixture(scope="session")
@@ -131,8 +143,10 @@ def run_client(
         if line := client.missing():
             pytest.skip(line)
         if (client.name, scheme) not in runs:
-            work = tmp_path_factory.mktemp("work")
-            runs[client.name, scheme] = run_driver(client, interop_endpoint(scheme), work)
+            endpoint = interop_endpoint(scheme)
+            if not client.makes_buckets:
+                _make_buckets(client, endpoint)
+            runs[client.name, scheme] = run_driver(client, endpoint, tmp_path_factory.mktemp("work"))
         return runs[client.name, scheme]
 
     return run

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from tests.interop.clients_table import Client
 
-__all__ = ["Endpoint", "Outcome", "Run", "run_driver"]
+__all__ = ["Endpoint", "Outcome", "Run", "bucket_name", "run_driver"]
 
 _TIMEOUT_S = 300
 _SETTINGS_OF_CLIENTS = ("AWS_", "MC_", "RCLONE_")
@@ -57,10 +57,14 @@ class Run:
         return self.outcomes.get(step, silent)
 
 
+def bucket_name(client: Client) -> str:
+    """The name that `INTEROP_BUCKET` tells the client's driver."""
+    return "interop-" + "".join(letter if letter.isalnum() else "-" for letter in client.name).strip("-")
+
+
 def run_driver(client: Client, endpoint: Endpoint, work: Path) -> Run:
     """Run the client's driver in the folder `work`; a step that it doesn't come to counts as failed."""
     run = Run(client, endpoint.scheme)
-    bucket = "".join(letter if letter.isalnum() else "-" for letter in client.name).strip("-")
     environment = {
         # A client must not find settings of whoever runs the tests, nor a proxy.
         **{name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_OF_CLIENTS)},
@@ -75,7 +79,7 @@ def run_driver(client: Client, endpoint: Endpoint, work: Path) -> Run:
         "INTEROP_ACCESS_KEY": endpoint.access_key,
         "INTEROP_SECRET_KEY": endpoint.secret_key,
         "INTEROP_CA_FILE": str(endpoint.ca_file or ""),
-        "INTEROP_BUCKET": f"interop-{bucket}",
+        "INTEROP_BUCKET": bucket_name(client),
         "INTEROP_SEEDED_BUCKET": endpoint.seeded_bucket,
         "INTEROP_FILES": str(endpoint.files),
         "INTEROP_WORK": str(work),

@@ -55,9 +55,17 @@ def check(holds: object, message: str) -> None:
 
 
 def check_equal(found: object, expected: object, what: str) -> None:
-    """Raise AssertionError unless both are equal; long values are shown cut."""
-    if found != expected:
-        raise AssertionError(f"{what}: found {_shown(found)}, expected {_shown(expected)}")
+    """Raise AssertionError unless both are equal; long values are shown cut, of lists only what differs."""
+    if found == expected:
+        return
+    if isinstance(found, list) and isinstance(expected, list):
+        missing = [item for item in expected if item not in found]
+        extra = [item for item in found if item not in expected]
+        if missing or extra:
+            raise AssertionError(f"{what}: missing {_shown(missing)}, not expected {_shown(extra)}")
+        first = next((pair for pair in zip(found, expected, strict=False) if pair[0] != pair[1]), None)
+        raise AssertionError(f"{what}: {len(found)} instead of {len(expected)}, first difference in order: {first}")
+    raise AssertionError(f"{what}: found {_shown(found)}, expected {_shown(expected)}")
 
 
 def _shown(value: object) -> str:

@@ -113,6 +113,7 @@ class S3cmd(Driver):
     def odd_keys(self) -> None:
         here, back = self.work / "odd", self.work / "odd-back"
         here.mkdir()
+        back.mkdir()
         keys = self.own_keys("odd")
         for key in keys:
             (here / key.removeprefix("own/odd/")).write_bytes(key.encode())
