@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,7 +23,19 @@ ClientAuth = Literal["none", "optional", "required"]
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _VERIFY: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 _PROTOCOL_NUMBERS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
-_JOIN_BELOW: Final = 64 * 1024
+_READ: Final = 64 * 1024
+# RFC 4514 §3; ssl gives the long names of OpenSSL.
+_SHORT_NAMES: Final = {
+    "commonName": "CN",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "streetAddress": "STREET",
+    "domainComponent": "DC",
+    "userId": "UID",
+}
 
 
 class TlsConfigError(ValueError):
@@ -100,11 +113,16 @@ def _check_readable(what: str, path: str | Path) -> None:
         raise TlsConfigError(f"the {what} file {path} cannot be read: {error.strerror}") from None
 
 
+class _NothingBuffered(Exception):
+    """Raised instead of reading from the socket, while only what was read before is wanted."""
+
+
 class _CipherStream(trio.abc.Stream):
     """The socket below, as the stream that `trio.SSLStream` wants; closing it only ends the writing side."""
 
     def __init__(self, wire: SocketWire) -> None:
         self._wire = wire
+        self.buffered_only = False
 
     async def send_all(self, data: Bytes) -> None:
         await self._wire.write(data)
@@ -113,7 +131,9 @@ class _CipherStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        return await self._wire.read(max_bytes or _JOIN_BELOW)
+        if self.buffered_only:
+            raise _NothingBuffered
+        return await self._wire.read(max_bytes or _READ)
 
     async def aclose(self) -> None:
         await self._wire.finish()
@@ -129,7 +149,8 @@ class TlsWire:
 
     def __init__(self, base: SocketWire, context: ssl.SSLContext) -> None:
         self._base = base
-        self._stream = trio.SSLStream(_CipherStream(base), context, server_side=True)
+        self._cipher = _CipherStream(base)
+        self._stream = trio.SSLStream(self._cipher, context, server_side=True)
 
     async def handshake(self) -> dict[str, Any]:
         """Agree with the client on keys; gives ASGI's `tls` extension.
@@ -149,7 +170,7 @@ class TlsWire:
         name = None
         if certificate:
             subject = self._stream.getpeercert().get("subject", ())
-            name = ",".join(f"{key}={_escape(value)}" for part in reversed(subject) for key, value in part)
+            name = ",".join(f"{_SHORT_NAMES.get(key, key)}={_escape(value)}" for part in reversed(subject) for key, value in part)
         return {
             "server_cert": None,
             "client_cert_chain": [ssl.DER_cert_to_PEM_cert(certificate)] if certificate else [],
@@ -184,8 +205,16 @@ class TlsWire:
         await self.write(b"".join(pieces))
 
     async def finish(self) -> None:
-        """See `Wire.finish`."""
+        """See `Wire.finish`.
+
+        OpenSSL sends no close_notify while it holds bytes that nobody has read (of a body that was not wanted,
+        say), so those are dropped first.
+        """
+        self._cipher.buffered_only = True
         try:
+            with suppress(_NothingBuffered):
+                while await self._stream.receive_some(_READ):
+                    pass
             await self._stream.aclose()
         except trio.BrokenResourceError as error:
             raise self._lost(error) from None

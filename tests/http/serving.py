@@ -40,7 +40,11 @@ class Running:
             stream: trio.abc.HalfCloseableStream = await trio.open_tcp_stream("127.0.0.1", self.port)
             if tls is not None:
                 secured = trio.SSLStream(stream, tls, server_hostname="localhost")
-                await secured.do_handshake()
+                try:
+                    await secured.do_handshake()
+                except trio.BrokenResourceError:
+                    await trio.aclose_forcefully(stream)
+                    raise
                 return Client(secured)
         return Client(stream)
 
