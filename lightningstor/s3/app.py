@@ -1,0 +1,163 @@
+"""The S3 endpoint as an ASGI 3 application.
+
+The way of a request is `S3App._answer`: a list of stages. What can refuse a request comes before its body is touched,
+so that a client which waits for 100-continue never sends one in vain; and nothing tells of the store's state before
+the caller is known and allowed to hear it. (An XML body is bound behind the authorisation for the same reason.)
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from lightningstor.errors import StoreError
+from lightningstor.model.names import object_key
+from lightningstor.observe.logs import REQUEST_ID
+from lightningstor.s3.addressing import decode_query
+from lightningstor.s3.authenticate import authenticate
+from lightningstor.s3.authorise import ABSENCES, authorise, hide_absence
+from lightningstor.s3.body import open_body, read_document
+from lightningstor.s3.call import Call, Receive, Scope, Send
+from lightningstor.s3.endpoint import Endpoint
+from lightningstor.s3.errors import explain, render_error
+from lightningstor.s3.handlers import HANDLERS, PATIENT
+from lightningstor.s3.respond import Reply, Streamed, send, send_reply, send_when_done
+from lightningstor.s3.wire.bind import bind, render
+from lightningstor.s3.wire.operation import Body
+from lightningstor.s3.wire.operation import Scope as Addressed
+from lightningstor.s3.wire.routing import match
+from lightningstor.s3.wire.unimplemented import answer_unimplemented, refuse_preflight
+
+__all__ = ["S3App"]
+
+_log: Final = logging.getLogger(__name__)
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+class S3App:
+    """Answers S3 requests. Any number of them at once; an error in one is that one's answer, never the app's end."""
+
+    __slots__ = ("_endpoint",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entry. Raises only when the client has left, or when an answer that has begun cannot be completed."""
+        if scope["type"] != "http":
+            await _serve_lifespan(scope, receive, send)
+            return
+        endpoint = self._endpoint
+        monotonic = endpoint.world.clock.monotonic
+        started = monotonic()
+        call = Call(endpoint, scope, receive, send)
+        REQUEST_ID.set(call.request_id)
+        try:
+            await self._answer(call)
+        except ConnectionError:
+            raise  # the client left: there is nobody to tell
+        except Exception as error:
+            # The boundary between requests: whatever went wrong in this one is its answer.
+            if call.status:
+                _log_failure(call, error)
+                raise
+            await send_reply(call, await _refusal(call, error))
+        finally:
+            seconds = monotonic() - started
+            endpoint.meter.request_done(call.operation_name, call.status, call.s3_code, seconds, call.object_size)
+
+    async def _answer(self, call: Call) -> None:
+        """The stages of a request, in order."""
+        _locate(call)
+        _match(call)
+        authenticate(call)
+        await authorise(call)
+        if call.operation_name in PATIENT:
+            await send_when_done(call, _handle, _refusal)
+        else:
+            await send(call, await _handle(call))
+
+
+def _locate(call: Call) -> None:
+    """Which bucket and key the request names, and with which parameters.
+
+    Raises:
+        InvalidBucketName, InvalidKey, KeyTooLong, InvalidURI
+    """
+    endpoint = call.endpoint
+    call.bucket, call.key, call.virtual_host = endpoint.addressing.locate(call.headers.get(b"host", b""), call.raw_path)
+    if call.raw_query:
+        call.query = decode_query(call.raw_query)
+    if call.key is not None:
+        object_key(call.key, limit=endpoint.store.limits.max_key_bytes)
+
+
+def _match(call: Call) -> None:
+    """Which row of the operation table the request is.
+
+    Raises:
+        MethodNotAllowed, InvalidArgument
+        PreflightIncomplete, CrossOriginRefused: a CORS preflight, which nobody signs.
+    """
+    addressed = Addressed.OBJECT
+    if call.key is None:
+        addressed = Addressed.SERVICE if call.bucket is None else Addressed.BUCKET
+    operation = match(call.method, addressed, call.query, call.headers)
+    call.operation = operation
+    call.operation_name = operation.name
+    if not operation.signed:
+        raise refuse_preflight(operation, call.headers)
+
+
+async def _handle(call: Call) -> Reply | Streamed:
+    """Bind the request to its DTO, do it, and render what came of it."""
+    operation = call.operation
+    if operation.input is None:
+        assert call.bucket is not None  # the service's one other row has no handler and no configuration
+        return Reply(*answer_unimplemented(operation, call.bucket))
+    document: bytes | None = None
+    if operation.body is Body.STREAM:
+        call.body = open_body(call)
+    elif operation.body is not Body.NONE:
+        document = await read_document(call)
+    request = bind(operation, call.bucket, call.key, call.query, call.headers, document)
+    made = await HANDLERS[operation.name](call, request)
+    if isinstance(made, Reply | Streamed):
+        return made
+    return Reply(*render(operation, made))
+
+
+async def _refusal(call: Call, error: Exception) -> Reply:
+    """The answer to an error."""
+    if isinstance(error, ABSENCES) and call.found is not None:
+        error = await hide_absence(call, call.found, error)
+    told = explain(error, call.method)
+    call.s3_code = told.code
+    if not isinstance(error, StoreError):
+        _log_failure(call, error)
+    elif _log.isEnabledFor(_LEVELS[told.level]):
+        _log.log(_LEVELS[told.level], "%s: %s", told.code, error, extra={"operation": call.operation_name})
+    return Reply(
+        *render_error(
+            error,
+            method=call.method,
+            resource=call.raw_path.decode("latin-1"),
+            request_id=call.request_id,
+            host_id=call.endpoint.host_id,
+        )
+    )
+
+
+async def _serve_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """ASGI's lifespan protocol, which servers other than our own speak; the app has nothing to do for it."""
+    if scope["type"] != "lifespan":
+        raise ValueError(f"not a protocol of this app: {scope['type']}")
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _log_failure(call: Call, error: Exception) -> None:
+    _log.error("request failed", extra={"operation": call.operation_name}, exc_info=error)

@@ -1,0 +1,228 @@
+"""A request's body on its way in: pulled from the server, out of its aws-chunked framing, with what it must hash to.
+
+The first pull lets a client that waits for 100-continue send; so nothing here is called before everything that can
+refuse the request has had its say.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from lightningstor.chunks.api import Buffer
+from lightningstor.chunks.digest import digest_inline
+from lightningstor.errors import BadDigest, IncompleteBody, StoreError
+from lightningstor.s3.call import Call
+from lightningstor.s3.wire.checksums import Checksum, content_md5, decode_checksum, requested_checksum
+from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
+from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, XAmzContentSHA256Mismatch
+from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
+from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded
+from lightningstor.store.api import ExpectedDigest
+
+__all__ = ["RequestBody", "open_body", "read_document"]
+
+_PIECE: Final = 1 << 20
+_TIMED_OUT: Final = 408
+
+
+_SEVERAL: Final = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+
+
+def open_body(call: Call) -> RequestBody:
+    """The body of a request that takes one. Nothing is read yet.
+
+    Raises:
+        InvalidRequest, InvalidDigest, InvalidArgument, MalformedTrailer, MissingContentLength, IncompleteBody
+        NotImplementedHere: what the headers say of the body is wrong, or not offered here.
+    """
+    headers = call.headers
+    plan = plan_payload(headers, call.content_sha256)
+    if plan.wire_length is None and b"transfer-encoding" not in headers:
+        raise MissingContentLength()
+    checksum = requested_checksum(headers)
+    if plan.trailer is not None and checksum is not None:
+        raise InvalidRequest(_SEVERAL)
+    if checksum is None and plan.trailer is None and b"x-amz-sdk-checksum-algorithm" in headers:
+        raise InvalidRequest(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers"
+            " were found."
+        )
+    return RequestBody(call, plan, checksum, content_md5(headers) if b"content-md5" in headers else None)
+
+
+def _verifier(call: Call) -> ChunkVerifier:
+    assert call.signed is not None  # only a version 4 signature covers a payload mode
+    key, signed = call.signed
+    return ChunkVerifier(key, signed.access_key_id, signed.amz_date, signed.credential.scope, signed.signature)
+
+
+class RequestBody:
+    """The content of a request; the store's `BodySource`.
+
+    Attributes:
+        size: the announced length in bytes; None: not announced.
+        algorithms: the digests that `expected` speaks of.
+        checksum_algorithm: S3's name of the checksum that comes with the content, in a header or a trailer.
+    """
+
+    __slots__ = (
+        "_call",
+        "_checksum",
+        "_decoder",
+        "_ended",
+        "_md5",
+        "_pieces",
+        "_plan",
+        "_pull",
+        "_received",
+        "algorithms",
+        "checksum_algorithm",
+        "size",
+    )
+
+    def __init__(self, call: Call, plan: PayloadPlan, checksum: Checksum | None, md5: bytes | None) -> None:
+        self._call = call
+        self._plan = plan
+        self._decoder: AwsChunkedDecoder | None = None
+        if plan.aws_chunked:
+            assert plan.length is not None
+            verifier = _verifier(call) if plan.signed_chunks else None
+            self._decoder = AwsChunkedDecoder(plan.length, verifier, plan.trailer)
+        self._checksum = checksum
+        self._md5 = md5
+        self._received = 0
+        self._ended = False
+        self._pieces: deque[Buffer] = deque()
+        self.size = plan.length
+        self.checksum_algorithm = checksum.algorithm if checksum is not None else plan.trailer_algorithm
+        algorithms: list[str] = []
+        if plan.sha256 is not None:
+            algorithms.append("sha256")
+        if md5 is not None:
+            algorithms.append("md5")
+        if self.checksum_algorithm is not None:
+            algorithms.append(self.checksum_algorithm.lower())
+        self.algorithms: Sequence[str] = algorithms
+        body = call.extensions.get("lightningstor.body")
+        self._pull: Callable[[int], Awaitable[Buffer]] = self._pull_asgi if body is None else body.receive_some
+
+    @property
+    def has_digest(self) -> bool:
+        """The content comes with a checksum or a Content-MD5."""
+        return self.checksum_algorithm is not None or self._md5 is not None
+
+    async def receive(self) -> Buffer:
+        """The next piece of the content; empty at the end.
+
+        Raises:
+            IncompleteBody: the content is shorter or longer than announced, or the client left.
+            SignatureDoesNotMatch, InvalidChunkSize, MalformedTrailer: in an aws-chunked body.
+        """
+        decoder = self._decoder
+        if decoder is None:
+            piece = await self._next_piece()
+            self._received += len(piece)
+            if self.size is not None and (self._received > self.size or (not piece and self._received < self.size)):
+                raise IncompleteBody("the body does not have its announced length", self.size, self._received)
+            return piece
+        pieces = self._pieces
+        while not pieces:
+            raw = await self._next_piece()
+            if not raw:
+                decoder.finish()
+                return b""
+            pieces.extend(decoder.feed(raw))
+        return pieces.popleft()
+
+    async def _next_piece(self) -> Buffer:
+        if self._ended:
+            return b""
+        try:
+            piece = await self._pull(_PIECE)
+        except ConnectionError as gone:
+            # What the server can tell of a slow client it answers by itself; a short body is S3's to answer.
+            if getattr(gone, "status", None) == _TIMED_OUT:
+                raise
+            raise IncompleteBody("the request ended early", self.size, self._received) from gone
+        if not piece:
+            self._ended = True
+        return piece
+
+    async def _pull_asgi(self, most: int) -> Buffer:
+        """The next piece over plain ASGI; empty at the end."""
+        while True:
+            message = await self._call.receive()
+            if message["type"] == "http.disconnect":
+                raise IncompleteBody("the client left", self.size, self._received)
+            more = message.get("more_body", False)
+            self._ended = not more
+            piece: bytes = message.get("body", b"")
+            if piece or not more:
+                return piece
+
+    def expected(self) -> Sequence[ExpectedDigest]:
+        """After the end: what the content must hash to.
+
+        Raises:
+            InvalidRequest: the trailer's checksum is not one.
+        """
+        expected: list[ExpectedDigest] = []
+        sha256 = self._plan.sha256
+        if sha256 is not None:
+            expected.append(
+                ExpectedDigest(
+                    "sha256", bytes.fromhex(sha256), lambda got: XAmzContentSHA256Mismatch(sha256, got.hex())
+                )
+            )
+        if self._md5 is not None:
+            expected.append(_expected("md5", self._md5))
+        checksum, trailer = self._checksum, self._plan.trailer
+        if checksum is not None:
+            expected.append(_expected(checksum.algorithm.lower(), checksum.digest))
+        elif trailer is not None and self._decoder is not None and self.checksum_algorithm is not None:
+            digest = decode_checksum(self.checksum_algorithm, self._decoder.trailers[trailer], trailer)
+            expected.append(_expected(self.checksum_algorithm.lower(), digest))
+        return expected
+
+
+def _expected(algorithm: str, digest: bytes) -> ExpectedDigest:
+    def mismatch(computed: bytes) -> StoreError:
+        return BadDigest(algorithm, b64encode(digest).decode(), b64encode(computed).decode())
+
+    return ExpectedDigest(algorithm, digest, mismatch)
+
+
+async def read_document(call: Call) -> bytes:
+    """The whole body of an operation that takes a document, verified; empty where none was sent.
+
+    Raises:
+        MaxMessageLengthExceeded: longer than the operation allows.
+        InvalidRequest: the operation wants a checksum, and there is none.
+        BadDigest, XAmzContentSHA256Mismatch: it is not what its sender hashed. And what `open_body` raises.
+    """
+    operation, headers = call.operation, call.headers
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        return b""
+    body = open_body(call)
+    limit = min(operation.body_limit, call.endpoint.settings.max_document_size)
+    if body.size is not None and body.size > limit:
+        raise MaxMessageLengthExceeded(limit)
+    if operation.requires_checksum and not body.has_digest:
+        raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+    pieces: list[bytes] = []
+    held = 0
+    while piece := await body.receive():
+        held += len(piece)
+        if held > limit:
+            raise MaxMessageLengthExceeded(limit)
+        pieces.append(bytes(piece))
+    data = b"".join(pieces)
+    digests = digest_inline(body.algorithms, data)
+    for expected in body.expected():
+        computed = digests[expected.algorithm]
+        if computed != expected.digest:
+            raise expected.mismatch(computed)
+    return data

@@ -1,0 +1,72 @@
+"""The services that every request of one S3 endpoint uses."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Protocol
+
+from attrs import define, field
+
+from lightningstor.iam.authorize import Authorizer
+from lightningstor.iam.credentials import CredentialStore
+from lightningstor.ports import World
+from lightningstor.s3.addressing import Addressing
+from lightningstor.s3.settings import S3Settings
+from lightningstor.store.store import Store
+
+__all__ = ["Endpoint", "RequestMeter"]
+
+SERVER_NAME = b"LightningStor"
+
+
+class RequestMeter(Protocol):
+    """Counts requests; `lightningstor.observe.metrics.Metrics` is one."""
+
+    def request_done(
+        self, operation: str, status: int, s3_code: str | None, seconds: float, object_size: int | None = None
+    ) -> None:
+        """Count an answered request; `status` is 0 where the client left before its answer."""
+        ...
+
+
+@define
+class Endpoint:
+    """What the stages and handlers work with.
+
+    Args:
+        settings: of this endpoint.
+        store: the objects.
+        credentials: the access keys.
+        authorizer: says who may do what.
+        world: clock and entropy.
+        meter: counts the requests.
+    """
+
+    settings: S3Settings
+    store: Store
+    credentials: CredentialStore
+    authorizer: Authorizer
+    world: World
+    meter: RequestMeter
+    addressing: Addressing = field(init=False)
+    host_aliases: tuple[bytes, ...] = field(init=False)
+    server_headers: tuple[tuple[bytes, bytes], tuple[bytes, bytes]] = field(init=False)
+    host_id: str = field(init=False)
+    _request_number: int = field(init=False, default=0)
+    _request_salt: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.addressing = Addressing(self.settings.domains)
+        self.host_id = b64encode(self.world.entropy.token_bytes(33)).decode()
+        self.host_aliases = tuple(alias.encode() for alias in self.settings.host_aliases)
+        self.server_headers = ((b"server", SERVER_NAME), (b"x-amz-id-2", self.host_id.encode()))
+        self._request_salt = int.from_bytes(self.world.entropy.token_bytes(8), "big") | 1
+
+    def next_request_id(self) -> str:
+        """An id that no other request of this process has: 16 capital hex digits, as S3's.
+
+        A counter times a random odd number modulo 2^64: never the same twice, different from process to process,
+        and without a system call for each request. It is a name, not a secret.
+        """
+        self._request_number += 1
+        return f"{self._request_number * self._request_salt & 0xFFFF_FFFF_FFFF_FFFF:016X}"

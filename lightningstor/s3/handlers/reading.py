@@ -1,0 +1,213 @@
+"""GetObject and HeadObject."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from lightningstor.errors import InvalidPartNumber
+from lightningstor.model.records import DISABLED, ObjectChecksum, ObjectVersion
+from lightningstor.s3.call import Call
+from lightningstor.s3.handlers.conditions import check_read, is_conditional, range_of
+from lightningstor.s3.handlers.drafts import STANDARD
+from lightningstor.s3.respond import Reply, Streamed
+from lightningstor.s3.wire import dto
+from lightningstor.s3.wire.bind import header_value, metadata_value
+from lightningstor.s3.wire.faults import InvalidRequest
+from lightningstor.s3.wire.times import http_time
+from lightningstor.store.api import PartSlice, ReadPlan
+from lightningstor.store.find import Found
+
+__all__ = ["get_object", "head_object"]
+
+ReadRequest: TypeAlias = dto.GetObjectRequest | dto.HeadObjectRequest
+HeaderList: TypeAlias = list[tuple[bytes, bytes]]
+
+_ACCEPT_RANGES: Final = (b"accept-ranges", b"bytes")
+_OVERRIDES: Final = (
+    ("response_content_type", b"content-type"),
+    ("response_content_disposition", b"content-disposition"),
+    ("response_content_encoding", b"content-encoding"),
+    ("response_content_language", b"content-language"),
+    ("response_cache_control", b"cache-control"),
+    ("response_expires", b"expires"),
+)
+
+
+async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Streamed:
+    """An object, or a range or a part of it."""
+    reads = call.endpoint.store.reads
+    selection = None if not _is_particular(request) else await _Selection.of(call, request)
+    opened = await reads.open(
+        request.bucket, request.key, request.version_id, _whole if selection is None else selection.plan
+    )
+    while selection is not None and selection.stale:
+        await opened.aclose()
+        selection = await _Selection.of(call, request)
+        opened = await reads.open(request.bucket, request.key, request.version_id, selection.plan)
+    try:
+        found = opened.found
+        call.object_size = found.version.size
+        if selection is None:
+            status, headers = 200, _whole_head(request, found)
+        else:
+            status, headers = selection.head(found, opened.plan)
+        headers = _overridden(call, request, headers)
+    except BaseException:
+        await opened.aclose()
+        raise
+    if opened.complete:
+        return Reply(status, headers, opened.first)
+    return Streamed(status, headers, opened)
+
+
+async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
+    """What GetObject would answer, without the bytes."""
+    objects = call.endpoint.store.objects
+    if not _is_particular(request):
+        found = await objects.find(request.bucket, request.key, request.version_id)
+        return Reply(200, _overridden(call, request, _whole_head(request, found)))
+    while True:
+        selection = await _Selection.of(call, request)
+        found = await objects.find(request.bucket, request.key, request.version_id)
+        plan = selection.plan(found) or ReadPlan(0, found.version.size)
+        if not selection.stale:
+            status, headers = selection.head(found, plan)
+            return Reply(status, _overridden(call, request, headers))
+
+
+def _is_particular(request: ReadRequest) -> bool:
+    """Whether the request is for anything else than the whole object in whatever state."""
+    return request.range is not None or request.part_number is not None or is_conditional(request)
+
+
+def _whole(found: Found) -> None:
+    """The plan to read everything, unconditionally."""
+    return
+
+
+class _Selection:
+    """Which bytes of an object a request is for: conditions, a range, a part.
+
+    Attributes:
+        stale: the object was replaced after its part had been looked up; look again.
+    """
+
+    __slots__ = ("_part", "_partial", "_request", "_version_id", "stale")
+
+    def __init__(self, request: ReadRequest, part: PartSlice | None, version_id: str | None) -> None:
+        self._request = request
+        self._part = part
+        self._version_id = version_id
+        self._partial = False
+        self.stale = False
+
+    @classmethod
+    async def of(cls, call: Call, request: ReadRequest) -> _Selection:
+        """The selection that a request asks for.
+
+        Raises:
+            InvalidPartNumber, InvalidRequest, and what looking up the object raises.
+        """
+        number = request.part_number
+        if number is None:
+            return cls(request, None, None)
+        store = call.endpoint.store
+        if request.range is not None:
+            raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+        if not 1 <= number <= store.limits.max_parts:
+            raise InvalidPartNumber(number, store.limits.max_parts)
+        found = await store.objects.find(request.bucket, request.key, request.version_id)
+        check_read(request, found)
+        return cls(request, await store.reads.part_slice(found.version, number), found.version.version_id)
+
+    def plan(self, found: Found) -> ReadPlan | None:
+        """The bytes to read of what was found; None: all.
+
+        Raises:
+            NotModified, PreconditionFailed, InvalidRange
+        """
+        check_read(self._request, found)
+        if self._part is not None:
+            self.stale = found.version.version_id != self._version_id
+            self._partial = True
+            return ReadPlan(0, 0) if self.stale else ReadPlan(self._part.offset, self._part.length)
+        wanted = range_of(self._request, found)
+        self._partial = wanted is not None
+        return wanted
+
+    def head(self, found: Found, plan: ReadPlan) -> tuple[int, HeaderList]:
+        """Status and headers of the answer."""
+        if not self._partial:
+            return 200, _whole_head(self._request, found)
+        version, part = found.version, self._part
+        headers = _common_head(self._request, found, plan.length)
+        if plan.length:
+            end = plan.offset + plan.length - 1
+            headers.append((b"content-range", b"bytes %d-%d/%d" % (plan.offset, end, version.size)))
+        if part is not None:
+            if version.parts_count is not None:
+                headers.append((b"x-amz-mp-parts-count", b"%d" % part.count))
+            if self._request.checksum_mode is not None and part.checksum is not None:
+                headers += _checksum_head(part.checksum)
+        return 206 if plan.length else 200, headers
+
+
+def _whole_head(request: ReadRequest, found: Found) -> HeaderList:
+    version = found.version
+    headers = _common_head(request, found, version.size)
+    if request.checksum_mode is not None and version.checksum is not None:
+        headers += _checksum_head(version.checksum)
+    return headers
+
+
+def _common_head(request: ReadRequest, found: Found, length: int) -> HeaderList:
+    """The headers of an answer with `length` bytes. On the way of every GET, so it is written for speed."""
+    version = found.version
+    headers = [
+        (b"content-length", b"%d" % length),
+        (b"etag", b'"%b"' % version.etag.encode()),
+        (b"last-modified", http_time(version.created_at)),
+        _ACCEPT_RANGES,
+    ]
+    if version.content_type is not None:
+        headers.append((b"content-type", header_value(version.content_type)))
+    if found.bucket.versioning != DISABLED:
+        headers.append((b"x-amz-version-id", version.shown_id.encode()))
+    if version.headers is not None or version.metadata is not None or version.tags is not None:
+        headers += _rarer_headers(version)
+    if version.storage_class != STANDARD:
+        headers.append((b"x-amz-storage-class", version.storage_class.encode()))
+    return headers
+
+
+def _rarer_headers(version: ObjectVersion) -> HeaderList:
+    headers = [(name.encode(), header_value(value)) for name, value in (version.headers or {}).items()]
+    headers += [
+        (b"x-amz-meta-" + name.encode("latin-1"), metadata_value(value))
+        for name, value in (version.metadata or {}).items()
+    ]
+    if version.tags:
+        headers.append((b"x-amz-tagging-count", b"%d" % len(version.tags)))
+    return headers
+
+
+def _checksum_head(checksum: ObjectChecksum) -> HeaderList:
+    return [
+        (b"x-amz-checksum-" + checksum.algorithm.lower().encode(), checksum.value.encode()),
+        (b"x-amz-checksum-type", checksum.kind.encode()),
+    ]
+
+
+def _overridden(call: Call, request: ReadRequest, headers: HeaderList) -> HeaderList:
+    """The headers with those replaced that the query's `response-…` parameters name.
+
+    S3 takes these from signed requests only, and no other reaches a handler.
+    """
+    if not call.raw_query:
+        return headers
+    wanted = {
+        name: header_value(value)
+        for attribute, name in _OVERRIDES
+        if (value := getattr(request, attribute)) is not None
+    }
+    return [pair for pair in headers if pair[0] not in wanted] + list(wanted.items())

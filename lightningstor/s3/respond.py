@@ -1,0 +1,145 @@
+"""Answers on their way out, over plain ASGI or by the engine's shorter way (`lightningstor.http.exchange`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, TypeAlias
+
+import trio
+
+from lightningstor.chunks.api import Buffer
+from lightningstor.s3.call import Call, Headers
+from lightningstor.s3.wire.xml import DECLARATION
+from lightningstor.store.reading import OpenObject
+
+__all__ = ["Answer", "Reply", "Streamed", "send", "send_reply", "send_when_done"]
+
+_XML: Final = (b"content-type", b"application/xml")
+_SHORT_WAY: Final = "lightningstor.respond"
+
+
+class Reply(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    headers: Headers
+    body: Buffer = b""
+
+
+class Streamed(NamedTuple):
+    """An answer whose body is an object, or a range of one; `headers` hold its Content-Length."""
+
+    status: int
+    headers: Headers
+    content: OpenObject
+
+
+Answer: TypeAlias = Reply | Streamed
+Work: TypeAlias = Callable[[Call], Awaitable[Answer]]
+Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
+
+
+def _with_common(call: Call, headers: Headers) -> list[tuple[bytes, bytes]]:
+    endpoint = call.endpoint
+    common = [(b"x-amz-request-id", call.request_id.encode()), *endpoint.server_headers]
+    if call.found is not None:
+        common.append((b"x-amz-bucket-region", call.found.region.encode()))
+    common += headers
+    return common
+
+
+async def send(call: Call, answer: Answer) -> None:
+    """Send an answer, and let go of the object that it reads from."""
+    if isinstance(answer, Reply):
+        await send_reply(call, answer)
+        return
+    try:
+        await _send_stream(call, answer)
+    finally:
+        await answer.content.aclose()
+
+
+async def send_reply(call: Call, reply: Reply) -> None:
+    """Send a whole answer, head and body in one write where the server can."""
+    status, headers, body = reply
+    await _start(call, status, _with_common(call, headers), b"" if call.method == "HEAD" else body, more=False)
+
+
+async def _send_stream(call: Call, answer: Streamed) -> None:
+    """Send an object. Its first piece, verified already, goes with the head.
+
+    When a later piece turns out bad the error leaves here with the body short of its Content-Length: the server
+    closes the connection, and the client sees that the object is not whole.
+    """
+    content = answer.content
+    await _start(call, answer.status, _with_common(call, answer.headers), content.first, more=True)
+    takes_views = _SHORT_WAY in call.extensions
+    while (piece := await content.next()) is not None:
+        body = piece if takes_views else bytes(piece)
+        await call.send({"type": "http.response.body", "body": body, "more_body": True})
+    await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _start(call: Call, status: int, headers: Headers, body: Buffer, *, more: bool) -> None:
+    call.status = status
+    respond = call.extensions.get(_SHORT_WAY)
+    if respond is not None:
+        await respond(status, headers, body, more)
+        return
+    if not more and status not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
+    await call.send({"type": "http.response.start", "status": status, "headers": headers})
+    # ASGI promises bytes to servers; only our own engine takes views as well.
+    await call.send({"type": "http.response.body", "body": bytes(body), "more_body": more})
+
+
+async def send_when_done(call: Call, work: Work, failure: Failure) -> None:
+    """Answer with what `work` gives, keeping the connection alive while it takes long.
+
+    As S3's CompleteMultipartUpload and CopyObject: up to `keepalive_after_s` nothing is sent, so a quick answer has
+    its own status. Then a 200 begins, with the XML declaration and a blank at each further interval; what comes of
+    the work follows in the same body. A failure is then an `<Error>` under a 200, which clients know.
+
+    Args:
+        work: does the work; an error that it raises is answered by `failure`, never raised.
+    """
+    pulse = _Pulse(call)
+    answer: Answer
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pulse.run)
+        try:
+            answer = await work(call)
+        except Exception as error:
+            # Everything becomes an answer here: outside this nursery it would come wrapped in a group.
+            answer = await failure(call, error)
+        nursery.cancel_scope.cancel()
+    if not pulse.begun:
+        await send(call, answer)
+        return
+    assert isinstance(answer, Reply)  # what takes long answers with a document
+    await pulse.finish(answer)
+
+
+class _Pulse:
+    """Blanks in the body of an answer whose content is not known yet."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.begun = False
+
+    async def run(self) -> None:
+        """Send the start after the first interval and a blank after each further one; raises when the client left."""
+        interval = self._call.endpoint.settings.keepalive_after_s
+        await trio.sleep(interval)
+        self.begun = True
+        # A write that has begun is not cut short when the work ends: half a piece would spoil what follows.
+        with trio.CancelScope(shield=True):
+            await _start(self._call, 200, _with_common(self._call, [_XML]), DECLARATION, more=True)
+        while True:
+            await trio.sleep(interval)
+            with trio.CancelScope(shield=True):
+                await self._call.send({"type": "http.response.body", "body": b" ", "more_body": True})
+
+    async def finish(self, reply: Reply) -> None:
+        body = bytes(reply.body).removeprefix(DECLARATION)
+        await self._call.send({"type": "http.response.body", "body": body, "more_body": False})
