@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+import lightningstor
 from tests.harness.skips import AllowedSkips, Skip
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -320,12 +321,13 @@ def test_locks_agree() -> None:
 
 
 def test_package_is_typed_and_versioned() -> None:
-    """py.typed is there, and the changelog's newest entry is about pyproject's version."""
+    """py.typed is there, and the package and the changelog's newest entry name pyproject's version."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     newest = re.search(r"(?m)^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
     assert (PACKAGE / "py.typed").exists()
     assert newest
     assert newest[1] == version
+    assert lightningstor.__version__ == version
 
 
 def test_entry_points_exist() -> None:
