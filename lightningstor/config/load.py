@@ -1,8 +1,6 @@
 """From flags, environment, file and defaults to one `Config`: flag > environment > file > default."""
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,12 @@ from typing import Any
 import attrs
 from attrs import frozen
 
+from lightningstor.config.injected import is_injected
 from lightningstor.config.option import Option
 from lightningstor.config.problems import ConfigError, nearest
 from lightningstor.config.sections import SECTIONS, Config
 from lightningstor.config.table import ENTRIES, FILE_SUFFIX, all_options, by_path, by_variable, entries_of
-from lightningstor.config.values import expected_words, parse_text, parse_toml
+from lightningstor.config.values import expected_words, parse_text, parse_toml, plain
 
 __all__ = ["CONFIG_VARIABLE", "DEFAULT", "Loaded", "load"]
 
@@ -22,24 +21,8 @@ CONFIG_VARIABLE = "LIGHTNINGSTOR_CONFIG"
 DEFAULT = "default"
 _PREFIX = "LIGHTNINGSTOR_"
 
-# What Kubernetes (for a service) and Docker (for a link) put into the environment of a container:
-# {NAME}_SERVICE_HOST, {NAME}_SERVICE_PORT[_{PORT NAME}], {NAME}_PORT=tcp://…, {NAME}_PORT_9000_TCP[_ADDR|_PORT|_PROTO],
-# {NAME}_NAME=/web/db, {NAME}_ENV_…  where {NAME} is LIGHTNINGSTOR or begins with it.
-_INJECTED = re.compile(
-    r"LIGHTNINGSTOR(_[A-Z0-9_]+)?_"
-    r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO|START|END))?|ENV_\w+)\Z"
-)
 
-
-def _is_injected(name: str, value: str) -> bool:
-    if _INJECTED.match(name):
-        return True
-    if name.endswith("_PORT") and re.match(r"(tcp|udp|sctp)://", value):
-        return True
-    return name.endswith("_NAME") and re.match(r"/[^/]+/[^/]+\Z", value) is not None
-
-
-@frozen
+@frozen(eq=False)
 class Loaded:
     """A configuration, and where each option's value came from.
 
@@ -53,7 +36,7 @@ class Loaded:
     file: Path | None
 
 
-@frozen
+@frozen(eq=False)
 class _Setting:
     value: Any
     origin: str
@@ -130,6 +113,8 @@ class _Loader:
 
     def read_file(self, path: Path) -> None:
         """The layer of the TOML file."""
+        import tomllib  # many daemons have no file
+
         try:
             document = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
@@ -227,7 +212,7 @@ class _Loader:
         for name, value in sorted(environ.items()):
             if not name.startswith(_PREFIX) or name in known or name == CONFIG_VARIABLE:
                 continue
-            if value and not _is_injected(name, value):
+            if value and not is_injected(name, value):
                 hint = _hint(name, [*known, CONFIG_VARIABLE])
                 self._problems.append(f"environment: unknown variable {name}{hint}")
         for option in all_options():
@@ -284,17 +269,13 @@ class _Loader:
 
     def _checked(self, option: Option, value: Any, where: str) -> Any:
         if option.rule is not None and not option.rule.test(value):
-            shown = "" if option.secret else f" is {_plain(value)!r},"
+            shown = "" if option.secret else f" is {plain(value)!r},"
             self._problems.append(f"{where}{shown} expected {option.rule.expected}")
         return value
 
     def _wrong(self, option: Option, value: Any, where: str) -> None:
         shown = "" if option.secret else f" is {value!r},"
         self._problems.append(f"{where}{shown} expected {expected_words(option.type)}")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _options_in(section: str) -> list[Option]:

@@ -11,12 +11,12 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-__all__ = ["Bounds", "Option", "Rule", "entry_options", "option", "section_options"]
+__all__ = ["Bounds", "Option", "Rule", "Section", "entry_options", "option", "section_options"]
 
 _METADATA = "lightningstor.option"
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Rule:
     """What a value must fulfil beyond its type: a test, and the words that describe what passes it."""
 
@@ -24,7 +24,7 @@ class Rule:
     expected: str
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Bounds:
     """A number's least and greatest value, in the option's unit; `most` may be open."""
 
@@ -42,7 +42,7 @@ class Bounds:
         return value is None or (self.least <= value and (self.most is None or value <= self.most))
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Declared:
     """What `option` was told; the rest of an `Option` comes from the attrs field and its section."""
 
@@ -57,7 +57,7 @@ class _Declared:
     dev_default: Any
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Option:
     """One option, wherever it may be set.
 
@@ -115,22 +115,28 @@ def option(
     applies: str = "",
     dev_default: Any = attrs.NOTHING,
 ) -> Any:
-    """Declare a field of a section; the arguments are those of `Option`.
-
-    A value that breaks the rule raises ValueError also when the section is made by hand.
-    """
+    """Declare a field of a section; the arguments are those of `Option`."""
     declared = _Declared(meaning, variable, also, flag, secret, file_form or secret, rule, applies, dev_default)
+    return attrs.field(default=default, metadata={_METADATA: declared}, repr=not secret)
 
-    def validate(_: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if rule is not None and not rule.test(value):
-            raise ValueError(f"{attribute.name} is {value!r}, expected {rule.expected}")
 
-    return attrs.field(
-        default=default,
-        metadata={_METADATA: declared},
-        repr=not secret,
-        validator=None if rule is None else validate,
-    )
+class Section:
+    """Base of all sections: one made by hand obeys the same rules as one that was loaded.
+
+    Raises:
+        ValueError: a value breaks the rule of its option.
+    """
+
+    __slots__ = ()
+
+    def __attrs_post_init__(self) -> None:
+        kind: Any = type(self)
+        for attribute in attrs.fields(kind):
+            declared = attribute.metadata.get(_METADATA)
+            rule = None if declared is None else declared.rule
+            if rule is not None and not rule.test(value := getattr(self, attribute.name)):
+                shown = "" if declared.secret else f" is {value!r},"
+                raise ValueError(f"{attribute.name}{shown} expected {rule.expected}")
 
 
 def _options_of(cls: type, section: str, prefix: str | None) -> Iterator[Option]:

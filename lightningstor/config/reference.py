@@ -12,7 +12,7 @@ from lightningstor.config.load import DEFAULT, Loaded
 from lightningstor.config.option import Option
 from lightningstor.config.sections import SECTIONS, BucketSettings, Config, PrincipalSettings
 from lightningstor.config.table import ENTRIES, all_options, entries_of
-from lightningstor.config.values import converter, expected_words
+from lightningstor.config.values import Address, expected_words, plain
 
 __all__ = ["reference_page", "show", "to_toml"]
 
@@ -35,8 +35,8 @@ def to_toml(config: Config) -> dict[str, Any]:
 
 
 def _toml_value(option: Option, value: Any) -> Any:
-    plain = converter.unstructure(value, option.type)
-    return list(plain) if isinstance(plain, tuple) else plain
+    """None where TOML says it by leaving the option out."""
+    return "off" if value is None and option.type == Address | None else plain(value)
 
 
 def _entry(section: str, entry: PrincipalSettings | BucketSettings) -> dict[str, Any]:

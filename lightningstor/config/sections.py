@@ -12,7 +12,7 @@ from typing import Literal
 
 from attrs import NOTHING, field, frozen
 
-from lightningstor.config.option import Bounds, Rule, option
+from lightningstor.config.option import Bounds, Rule, Section, option
 from lightningstor.config.values import Address
 from lightningstor.errors import InvalidBucketName
 from lightningstor.model.names import bucket_name
@@ -76,7 +76,7 @@ SECONDS = Rule(lambda value: value > 0, "a number of seconds above 0")
 
 
 @frozen
-class TlsSettings:
+class TlsSettings(Section):
     """TLS for the S3 endpoint; on as soon as `cert_file` is set. HTTP is not served beside it."""
 
     cert_file: Path | None = option(None, "The server's certificate with its chain, PEM.")
@@ -91,7 +91,7 @@ class TlsSettings:
 
 
 @frozen
-class ServerSettings:
+class ServerSettings(Section):
     """Where the daemon listens and where its data directory is."""
 
     s3_addr: Address = option(
@@ -134,7 +134,7 @@ class ServerSettings:
 
 
 @frozen
-class MetadataSettings:
+class MetadataSettings(Section):
     """Where names and metadata are kept."""
 
     backend: Literal["auto", "sqlite", "memory", "chainfire"] = option(
@@ -146,7 +146,7 @@ class MetadataSettings:
 
 
 @frozen
-class DistributedSettings:
+class DistributedSettings(Section):
     """Storage nodes; not in this version."""
 
     nodes: tuple[str, ...] = option((), "URLs of the storage nodes.")
@@ -157,7 +157,7 @@ class DistributedSettings:
 
 
 @frozen
-class StorageSettings:
+class StorageSettings(Section):
     """Where the objects' bytes are kept."""
 
     backend: Literal["local", "memory", "distributed"] = option(
@@ -179,7 +179,7 @@ class StorageSettings:
 
 
 @frozen(kw_only=True)
-class PrincipalSettings:
+class PrincipalSettings(Section):
     """One principal with one access key."""
 
     id: str = option(NOTHING, "Its id, unique in the store.", rule=IDENTIFIER)
@@ -194,7 +194,7 @@ class PrincipalSettings:
 
 
 @frozen
-class IamSettings:
+class IamSettings(Section):
     """Who may use the store."""
 
     endpoint: str | None = option(None, "Aegis, the platform's IAM service; not in this version.")
@@ -230,7 +230,7 @@ class IamSettings:
 
 
 @frozen
-class S3Settings:
+class S3Settings(Section):
     """How the S3 endpoint answers."""
 
     region: str = option("us-east-1", "The region that every bucket lies in.", rule=REGION)
@@ -261,7 +261,7 @@ class S3Settings:
 
 
 @frozen
-class LimitsSettings:
+class LimitsSettings(Section):
     """Limits. A request beyond one is refused, and told which."""
 
     max_object_size_bytes: int = option(5 * TIB, "Size of one object.", rule=Bounds(1, 5 * TIB))
@@ -312,7 +312,7 @@ class LimitsSettings:
 
 
 @frozen
-class LoggingSettings:
+class LoggingSettings(Section):
     """What is logged, to standard error."""
 
     level: Literal["debug", "info", "warn", "warning", "error"] = option(
@@ -327,7 +327,7 @@ class LoggingSettings:
 
 
 @frozen(kw_only=True)
-class BucketSettings:
+class BucketSettings(Section):
     """One bucket to create at start."""
 
     name: str = option(NOTHING, "Its name.", rule=BUCKET_NAME)
@@ -339,7 +339,7 @@ class BucketSettings:
 
 
 @frozen
-class Config:
+class Config(Section):
     """The whole configuration of a daemon."""
 
     server: ServerSettings = field(factory=ServerSettings)

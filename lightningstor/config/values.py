@@ -1,14 +1,22 @@
 """Option values: from TOML and from text to the types of the sections, and back."""
 
-import ipaddress
 import types
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-import cattrs
 from attrs import frozen
 
-__all__ = ["Address", "converter", "expected_words", "parse_text", "parse_toml"]
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+__all__ = ["Address", "expected_words", "parse_text", "parse_toml", "plain"]
+
+
+def _ip_address(text: str) -> "IPv4Address | IPv6Address":
+    from ipaddress import ip_address  # few addresses are looked at so closely, and it takes a while to import
+
+    return ip_address(text)
 
 
 @frozen
@@ -30,8 +38,8 @@ class Address:
         """
         host, colon, port = text.strip().rpartition(":")
         if host.startswith("[") and host.endswith("]"):
-            host = str(ipaddress.IPv6Address(host[1:-1]))
-            sound = True
+            address = _ip_address(host[1:-1])
+            host, sound = str(address), address.version == 6
         else:
             sound = not any(c in " \t:/[]@" for c in host)
         if not sound or not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
@@ -44,7 +52,7 @@ class Address:
         if self.host == "localhost":
             return True
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            return _ip_address(self.host).is_loopback
         except ValueError:
             return False
 
@@ -52,7 +60,7 @@ class Address:
     def local(self) -> "Address":
         """The address by which a program on this machine reaches the listener."""
         try:
-            address = ipaddress.ip_address(self.host)
+            address = _ip_address(self.host)
         except ValueError:
             return self
         if not address.is_unspecified:
@@ -60,95 +68,76 @@ class Address:
         return Address("127.0.0.1" if address.version == 4 else "::1", self.port)
 
 
-def _strict_int(value: Any, _: Any) -> int:
-    if type(value) is not int:
-        raise ValueError(value)
-    return value
+def _exact(*kinds: type) -> Callable[[Any], Any]:
+    """Takes values of these very types: TOML has types, and a wrong one is a mistake to be told, not to be mended."""
+
+    def take(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise ValueError(value)
+        return value
+
+    return take
 
 
-def _strict_float(value: Any, _: Any) -> float:
+_take_str = _exact(str)
+
+
+def _take_number(value: Any) -> float:
     if type(value) not in (int, float) or value != value or value in (float("inf"), float("-inf")):
         raise ValueError(value)
     return float(value)
 
 
-def _strict_bool(value: Any, _: Any) -> bool:
-    if type(value) is not bool:
-        raise ValueError(value)
-    return value
+def _take_address(value: Any) -> Address:
+    return Address.parse(_take_str(value))
 
 
-def _strict_str(value: Any, _: Any) -> str:
-    if type(value) is not str:
-        raise ValueError(value)
-    return value
+def _take_address_or_off(value: Any) -> Address | None:
+    return None if value == "off" else _take_address(value)
 
 
-def _address(value: Any, _: Any) -> Address:
-    return Address.parse(_strict_str(value, str))
-
-
-def _address_or_off(value: Any, _: Any) -> Address | None:
-    return None if value == "off" else _address(value, Address)
-
-
-def _path(value: Any, _: Any) -> Path:
-    text = _strict_str(value, str)
+def _take_path(value: Any) -> Path:
+    text = _take_str(value)
     if not text or "\0" in text:
         raise ValueError(value)
     return Path(text).expanduser()
 
 
-def _strings(value: Any, _: Any) -> tuple[str, ...]:
+def _take_strings(value: Any) -> tuple[str, ...]:
     if type(value) is not list or any(type(item) is not str for item in value):
         raise ValueError(value)
     return tuple(value)
 
 
-def _make_converter() -> cattrs.Converter:
-    """cattrs with hooks that never coerce: TOML has types, and a wrong one is a mistake to be told."""
-    made = cattrs.Converter(detailed_validation=False, omit_if_default=False)
-    made.register_structure_hook(int, _strict_int)
-    made.register_structure_hook(float, _strict_float)
-    made.register_structure_hook(bool, _strict_bool)
-    made.register_structure_hook(str, _strict_str)
-    made.register_structure_hook(Address, _address)
-    made.register_structure_hook(Address | None, _address_or_off)
-    made.register_structure_hook(Path, _path)
-    made.register_structure_hook_func(lambda kind: bool(kind == tuple[str, ...]), _strings)
-    made.register_unstructure_hook(Address, str)
-    made.register_unstructure_hook(Address | None, lambda value: "off" if value is None else str(value))
-    made.register_unstructure_hook(Path, str)
-    return made
+_ADDRESS = 'an address such as "0.0.0.0:9000", "[::1]:9000" or ":0"'
+
+# By type: how a value is taken from TOML, and what one looks like. (cattrs would do the first, for 10 ms of every
+# start, but only with a hook of ours for each type, since it coerces.)
+_KINDS: dict[Any, tuple[Callable[[Any], Any], str]] = {
+    int: (_exact(int), "an integer"),
+    float: (_take_number, "a number"),
+    bool: (_exact(bool), "true or false"),
+    str: (_take_str, "a string"),
+    Path: (_take_path, "a path"),
+    Address: (_take_address, _ADDRESS),
+    Address | None: (_take_address_or_off, _ADDRESS + ', or "off"'),
+    tuple[str, ...]: (_take_strings, "a list of strings"),
+}
 
 
-converter = _make_converter()
-"""Sections to plain TOML values and back."""
-
-
-def _without_none(kind: Any) -> Any:
-    if get_origin(kind) in (Union, types.UnionType):
+def _bare(kind: Any) -> Any:
+    """The type without `| None`, which says that the option may be unset; an `Address | None` may be off instead."""
+    if kind not in _KINDS and get_origin(kind) in (Union, types.UnionType):
         return next(arg for arg in get_args(kind) if arg is not type(None))
     return kind
 
 
 def expected_words(kind: Any) -> str:
     """What a value of the type looks like, for messages and the reference page."""
-    if kind == Address | None:
-        return 'an address such as "0.0.0.0:9000", "[::1]:9000" or ":0", or "off"'
-    bare = _without_none(kind)
+    bare = _bare(kind)
     if get_origin(bare) is Literal:
         return "one of " + ", ".join(f'"{choice}"' for choice in get_args(bare))
-    words = {
-        int: "an integer",
-        float: "a number",
-        bool: "true or false",
-        str: "a string",
-        Address: 'an address such as "0.0.0.0:9000", "[::1]:9000" or ":0"',
-        Path: "a path",
-        tuple[str, ...]: "a list of strings",
-    }
-    return words[bare]
+    return _KINDS[bare][1]
 
 
 def parse_toml(kind: Any, value: Any) -> Any:
@@ -157,12 +146,19 @@ def parse_toml(kind: Any, value: Any) -> Any:
     Raises:
         ValueError: it is of another type or form.
     """
-    try:
-        return converter.structure(value, kind)
-    except ValueError:
-        raise
-    except Exception as error:  # cattrs raises a bare Exception for a Literal that does not match
-        raise ValueError(value) from error
+    bare = _bare(kind)
+    if get_origin(bare) is Literal:
+        if _take_str(value) not in get_args(bare):
+            raise ValueError(value)
+        return value
+    return _KINDS[bare][0](value)
+
+
+def plain(value: Any) -> Any:
+    """What TOML has for a value of any of the types, but for None, which it has not."""
+    if isinstance(value, Path | Address):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -175,7 +171,7 @@ def parse_text(kind: Any, text: str) -> Any:
     Raises:
         ValueError: the text does not read as one.
     """
-    bare = _without_none(kind)
+    bare = _bare(kind)
     value: Any = text
     if bare is bool:
         lowered = text.lower()
