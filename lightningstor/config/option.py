@@ -117,7 +117,7 @@ def option(
 ) -> Any:
     """Declare a field of a section; the arguments are those of `Option`."""
     declared = _Declared(meaning, variable, also, flag, secret, file_form or secret, rule, applies, dev_default)
-    return attrs.field(default=default, metadata={_METADATA: declared}, repr=not secret)
+    return attrs.field(default=default, metadata={_METADATA: declared})
 
 
 class Section:

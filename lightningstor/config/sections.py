@@ -4,7 +4,8 @@ Sizes and durations are in the unit that ends the option's name.
 """
 
 # ruff: noqa: RUF009
-# `option` makes an attrs field; what it is called with is the default.
+# `option` makes an attrs field; what it is called with is the default. Neither `__eq__` nor `__repr__` is made: they
+# would take 4 ms of every start, and secrets could be printed by accident.
 
 import re
 from pathlib import Path
@@ -75,7 +76,7 @@ POSITIVE = Bounds(1)
 SECONDS = Rule(lambda value: value > 0, "a number of seconds above 0")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class TlsSettings(Section):
     """TLS for the S3 endpoint; on as soon as `cert_file` is set. HTTP is not served beside it."""
 
@@ -90,7 +91,7 @@ class TlsSettings(Section):
     min_version: Literal["1.2", "1.3"] = option("1.3", "The oldest version of TLS that is spoken.")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ServerSettings(Section):
     """Where the daemon listens and where its data directory is."""
 
@@ -133,7 +134,7 @@ class ServerSettings(Section):
     tls: TlsSettings = field(factory=TlsSettings)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class MetadataSettings(Section):
     """Where names and metadata are kept."""
 
@@ -145,7 +146,7 @@ class MetadataSettings(Section):
     cache_bytes: int = option(32 * MIB, "Memory for the cache of records.", rule=Bounds(0))
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class DistributedSettings(Section):
     """Storage nodes; not in this version."""
 
@@ -156,7 +157,7 @@ class DistributedSettings(Section):
     )
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class StorageSettings(Section):
     """Where the objects' bytes are kept."""
 
@@ -178,7 +179,7 @@ class StorageSettings(Section):
     distributed: DistributedSettings = field(factory=DistributedSettings)
 
 
-@frozen(kw_only=True)
+@frozen(eq=False, repr=False, kw_only=True)
 class PrincipalSettings(Section):
     """One principal with one access key."""
 
@@ -193,7 +194,7 @@ class PrincipalSettings(Section):
     admin: bool = option(False, "May do everything, in every organisation.")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class IamSettings(Section):
     """Who may use the store."""
 
@@ -229,7 +230,7 @@ class IamSettings(Section):
     principals: tuple[PrincipalSettings, ...] = ()
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class S3Settings(Section):
     """How the S3 endpoint answers."""
 
@@ -260,7 +261,7 @@ class S3Settings(Section):
     engine: Literal["native", "hypercorn"] = option("native", "The HTTP server.")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class LimitsSettings(Section):
     """Limits. A request beyond one is refused, and told which."""
 
@@ -311,7 +312,7 @@ class LimitsSettings(Section):
     )
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class LoggingSettings(Section):
     """What is logged, to standard error."""
 
@@ -326,7 +327,7 @@ class LoggingSettings(Section):
     )
 
 
-@frozen(kw_only=True)
+@frozen(eq=False, repr=False, kw_only=True)
 class BucketSettings(Section):
     """One bucket to create at start."""
 
@@ -338,7 +339,7 @@ class BucketSettings(Section):
     )
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Config(Section):
     """The whole configuration of a daemon."""
 
