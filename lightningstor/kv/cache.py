@@ -1,8 +1,8 @@
 """Rows that were read lately, exactly as they stand in the store.
 
 Exact because one process writes, through one queue, and this cache hears of every transaction twice on the event
-loop's thread: when it is queued, from which moment its keys are not served or filled from here; and when the writer
-has settled it, in commit order, which brings the new row in once no other transaction on the key is queued. So
+loop's thread: when it is queued, from which moment its keys are neither served nor taken in; and when the writer has
+settled it, in commit order, which brings the new row in unless another transaction on the key is queued by then. So
 whatever is found here is the newest committed row, whichever connection somebody else reads through.
 
 Recency is kept in two generations: what is found in the old one moves to the young one; when the young one is half
@@ -66,34 +66,39 @@ class RowCache:
         if row.key not in self._queued:
             self._insert(row)
 
-    def queue(self, txn: Txn) -> None:
-        """A transaction was queued: its keys bypass the cache from now on."""
-        if self.max_bytes:
-            for key in _written_keys(txn):
-                if (row := self._young.pop(key, None)) is not None:
-                    self._young_bytes -= _size(row)
-                elif (row := self._old.pop(key, None)) is not None:
-                    self._old_bytes -= _size(row)
-                self._queued[key] = self._queued.get(key, 0) + 1
+    def queue(self, txn: Txn) -> list[bytes]:
+        """A transaction was queued: the keys that it writes bypass the cache from now on; they are given back."""
+        if not self.max_bytes:
+            return []
+        keys = [put.key for put in txn.puts]
+        keys += txn.deletes
+        keys += [add.key for add in txn.adds]
+        queued, young, old = self._queued, self._young, self._old
+        for key in keys:
+            if key in young:
+                self._young_bytes -= _size(young.pop(key))
+            elif key in old:
+                self._old_bytes -= _size(old.pop(key))
+            queued[key] = queued.get(key, 0) + 1
+        return keys
 
-    def settle(self, txns: Iterable[Txn], rows: Iterable[Row]) -> None:
-        """The writer is done with these transactions, and these are the rows that it wrote and that still stand.
-
-        In the order of commits. A withdrawn or failed transaction is settled with no rows.
-        """
+    def release(self, keys: list[bytes]) -> None:
+        """A transaction with these keys is settled, or was withdrawn."""
         queued = self._queued
-        if not queued:
-            return
-        for txn in txns:
-            for key in _written_keys(txn):
-                left = queued[key] - 1
-                if left:
-                    queued[key] = left
-                else:
-                    del queued[key]
-        for row in rows:
-            if row.key not in queued:
-                self._insert(row)
+        for key in keys:
+            left = queued[key] - 1
+            if left:
+                queued[key] = left
+            else:
+                del queued[key]
+
+    def renew(self, rows: Iterable[Row]) -> None:
+        """These rows were committed just now, in the order of commits; their transactions have been released."""
+        if self.max_bytes:
+            queued = self._queued
+            for row in rows:
+                if row.key not in queued:
+                    self._insert(row)
 
     def clear(self) -> None:
         """Forget all rows, and take no more: the store is closed."""
@@ -124,11 +129,3 @@ class RowCache:
 
 def _size(row: Row) -> int:
     return len(row.key) + len(row.value) + _ROW_OVERHEAD_BYTES
-
-
-def _written_keys(txn: Txn) -> Iterable[bytes]:
-    for put in txn.puts:
-        yield put.key
-    yield from txn.deletes
-    for add in txn.adds:
-        yield add.key

@@ -45,10 +45,11 @@ class CommitLimits:
 class _Queued:
     """A transaction on its way, and the task that sleeps for it."""
 
-    __slots__ = ("outcome", "queue", "taken", "task", "txn", "withdrawn")
+    __slots__ = ("keys", "outcome", "queue", "taken", "task", "txn", "withdrawn")
 
-    def __init__(self, txn: Txn, task: trio.lowlevel.Task, queue: GroupCommit) -> None:
+    def __init__(self, txn: Txn, keys: list[bytes], task: trio.lowlevel.Task, queue: GroupCommit) -> None:
         self.txn = txn
+        self.keys = keys
         self.task = task
         self.queue = queue
         self.taken = False
@@ -60,7 +61,7 @@ class _Queued:
         if self.taken:
             return trio.lowlevel.Abort.FAILED
         self.withdrawn = True
-        self.queue.withdraw(self.txn)
+        self.queue.withdraw(self.keys)
         return trio.lowlevel.Abort.SUCCEEDED
 
 
@@ -119,10 +120,9 @@ class GroupCommit:
             await self._wait_for_room()
         if self._closing or self.read_only_reason is not None:
             raise self._refusal()
-        queued = _Queued(txn, trio.lowlevel.current_task(), self)
+        queued = _Queued(txn, self._cache.queue(txn), trio.lowlevel.current_task(), self)
         self._queue.append(queued)
         self._depth += 1
-        self._cache.queue(txn)
         self._wake_writer()
         await trio.lowlevel.wait_task_rescheduled(queued.abort)
         outcome = queued.outcome
@@ -139,11 +139,11 @@ class GroupCommit:
         finally:
             self._waiting_for_room -= 1
 
-    def withdraw(self, txn: Txn) -> None:
+    def withdraw(self, keys: list[bytes]) -> None:
         """A transaction's caller is gone; the writer will pass over it."""
         self._depth -= 1
         self.withdrawn += 1
-        self._cache.settle((txn,), ())
+        self._cache.release(keys)
         self._room.unpark()
 
     async def run(self) -> None:
@@ -243,7 +243,9 @@ class GroupCommit:
 
     def _finish(self, batch: list[_Queued], outcomes: Sequence[Outcome | Exception], rows: Iterable[Row]) -> None:
         """Bring the cache to what is now true, then wake the callers."""
-        self._cache.settle([queued.txn for queued in batch], rows)
+        for queued in batch:
+            self._cache.release(queued.keys)
+        self._cache.renew(rows)
         for queued, outcome in zip(batch, outcomes, strict=True):
             queued.outcome = outcome
             trio.lowlevel.reschedule(queued.task)
