@@ -33,6 +33,7 @@ __all__ = [
     "ALGORITHM",
     "EMPTY_SHA256",
     "MAX_EXPIRES_S",
+    "PRESIGNED_PARAMETERS",
     "UNSIGNED_PAYLOAD",
     "Credential",
     "SignedRequest",
@@ -52,7 +53,7 @@ MAX_EXPIRES_S: Final = 604_800
 
 _MAX_SKEW_MS: Final = 15 * 60_000
 _HEADER_PREFIX: Final = b"AWS4-HMAC-SHA256 "
-_PRESIGNED_PARAMETERS: Final = (
+PRESIGNED_PARAMETERS: Final = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
     "X-Amz-Signature",
@@ -213,7 +214,7 @@ def parse_presigned(query: Mapping[str, str], headers: Mapping[bytes, bytes]) ->
     algorithm = query.get("X-Amz-Algorithm")
     if algorithm == "AWS4-ECDSA-P256-SHA256":
         raise NotImplementedHere(algorithm)
-    for name in _PRESIGNED_PARAMETERS:
+    for name in PRESIGNED_PARAMETERS:
         if not query.get(name):
             raise AuthorizationQueryParametersError(
                 "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
