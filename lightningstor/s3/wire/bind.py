@@ -26,6 +26,10 @@ __all__ = ["bind", "body_of", "headers_of", "render"]
 # Headers that are not a matter of the operation: authentication, payload and the SDKs' own remarks. Each is either
 # dealt with before binding or has no meaning to act on.
 _TRANSPORT: Final = (
+    "accept-encoding",
+    "authorization",
+    "host",
+    "user-agent",
     "x-amz-date",  # signature
     "x-amz-content-sha256",  # signature and payload
     "x-amz-security-token",  # session credentials: authentication refuses a token it does not know
@@ -51,6 +55,11 @@ _CONDITIONS: Final = ("if-match", "if-none-match", "if-unmodified-since", "conte
 # Parameters that pick a version, a part or an upload. Where an operation does not take one, S3 refuses it.
 _PARTICULAR: Final = frozenset({"versionId", "uploadId", "partNumber"})
 
+# The parameters of a presigned URL. Other parameters `x-amz-…` are headers that an SDK has put into the URL.
+_SIGNATURE: Final = frozenset(
+    f"x-amz-{name}" for name in ("algorithm", "credential", "date", "expires", "signature", "signedheaders")
+)
+
 _UNDERSTOOD: Final = object()  # a header with nothing to bind
 
 Convert = Callable[[str, str], Any]
@@ -59,12 +68,24 @@ Convert = Callable[[str, str], Any]
 # Requests: text to value
 
 
+_INT32_MAX: Final = (1 << 31) - 1
+
+
 def _integer(wire: str, text: str) -> int | None:
-    if text.isdigit() and text.isascii() and len(text) <= 19:
+    """A header's number: a size, up to 64 bits."""
+    if text.isdigit() and text.isascii() and len(text) < 20:
         return int(text)
     if not text:
         return None
     raise InvalidArgument(f"Provided {wire} not an integer or within integer range", wire, text)
+
+
+def _count(wire: str, text: str) -> int | None:
+    """A parameter's number: a count, up to 31 bits."""
+    number = _integer(wire, text)
+    if number is not None and number > _INT32_MAX:
+        raise InvalidArgument(f"Provided {wire} not an integer or within integer range", wire, text)
+    return number
 
 
 def _boolean(wire: str, text: str) -> bool | None:
@@ -111,7 +132,7 @@ def _choices_of(values: tuple[str, ...]) -> Convert:
 def _converter(member: Member) -> Convert | None:
     kind: Kind = member.kind
     if kind.name == "integer":
-        return _integer
+        return _count if member.location == Location.QUERY else _integer
     if kind.name == "boolean":
         return _boolean
     if kind.name == "list":
@@ -176,9 +197,19 @@ class _Binder:
 
     def bind(self, values: dict[str, Any], query: Mapping[str, str], headers: Mapping[bytes, bytes]) -> None:
         """Put what is there into `values`, by attribute."""
+        self._bind_headers(values, headers)
+        if query:
+            self._bind_query(values, query, headers)
+        for attribute, member in self.required:
+            if values.get(attribute) is None:
+                raise InvalidArgument(f"{member.wire} is required", member.wire, "")
+
+    def _bind_headers(self, values: dict[str, Any], headers: Mapping[bytes, bytes]) -> None:
         rules = self.headers
         for name, raw in headers.items():
             rule = rules.get(name)
+            if rule is _UNDERSTOOD:
+                continue
             if rule is None:
                 if name.startswith(b"x-amz-"):
                     self._unmodelled(name, raw, values)
@@ -189,21 +220,21 @@ class _Binder:
                 except UnicodeDecodeError:
                     text = raw.decode("latin-1")
                 values[attribute] = text if convert is None else convert(wire, text)
-            elif rule is not _UNDERSTOOD:
+            else:
                 _refuse(rule, raw)
-        if query:
-            self._bind_query(values, query)
-        for attribute, member in self.required:
-            if values.get(attribute) is None:
-                raise InvalidArgument(f"{member.wire} is required", member.wire, "")
 
-    def _bind_query(self, values: dict[str, Any], query: Mapping[str, str]) -> None:
+    def _bind_query(
+        self, values: dict[str, Any], query: Mapping[str, str], headers: Mapping[bytes, bytes]
+    ) -> None:
         rules = self.query
         for name, text in query.items():
             rule = rules.get(name)
             if rule is not None:
                 attribute, wire, convert = rule
                 values[attribute] = text if convert is None else convert(wire, text)
+            elif name[:6].lower() == "x-amz-":
+                if name.lower() not in _SIGNATURE and name.lower().encode() not in headers:
+                    self._bind_headers(values, {name.lower().encode(): text.encode()})
             elif name in _PARTICULAR:
                 raise InvalidArgument(f"This operation does not accept a {name}", name, text)
             elif not text and name not in _known_parameters() and name[:2].lower() != "x-":

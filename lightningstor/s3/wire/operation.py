@@ -81,7 +81,8 @@ class Operation:
         requires_checksum: the body must come with a checksum or Content-MD5.
         acl: it sets an ACL, which a bucket with ACLs disabled refuses.
         signed: requests must be authenticated. A CORS preflight cannot be: browsers send it without credentials.
-        superseded_by: an older operation with the same method and address, which is never matched.
+        superseded_by: of an older operation: the row with the same method and address. It is never matched.
+        elsewhere: S3 has it at a host of its own. It is never matched.
         note: what the compatibility page says.
     """
 
@@ -102,6 +103,7 @@ class Operation:
     acl: bool = False
     signed: bool = True
     superseded_by: str | None = None
+    elsewhere: bool = False
     note: str = ""
 
     @property

@@ -460,11 +460,11 @@ _ELSEWHERE: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "ListDirectoryBuckets", GET, SERVICE, action=BUCKETS_LIST, iam_action="s3express:ListAllMyDirectoryBuckets",
-        superseded_by="ListBuckets", note="S3 has it at another host, for directory buckets only.",
+        elsewhere=True, note="S3 has it for directory buckets only.",
     ),
     Operation(
         "WriteGetObjectResponse", POST, SERVICE, body=Body.STREAM, action=OBJECTS_GET,
-        iam_action="s3-object-lambda:WriteGetObjectResponse", note="Part of S3 Object Lambda, at a host of its own.",
+        iam_action="s3-object-lambda:WriteGetObjectResponse", elsewhere=True, note="Part of S3 Object Lambda.",
     ),
     # Not in botocore's model: what browsers send.
     Operation(

@@ -28,7 +28,9 @@ class _Routes:
     __slots__ = ("by_sub_resource", "copies", "plain", "selected", "selectors", "sub_resources")
 
     def __init__(self, scope: Scope) -> None:
-        rows = [row for row in OPERATIONS if row.scope is scope and row.superseded_by is None]
+        rows = [
+            row for row in OPERATIONS if row.scope is scope and row.superseded_by is None and not row.elsewhere
+        ]
         self.plain = {row.method: row for row in rows if not row.query and row.header is None}
         self.copies = {row.method: row for row in rows if not row.query and row.header is not None}
         # The most particular row first.

@@ -203,6 +203,8 @@ class _Shape:
 
 # Spellings of the namespace that clients are known to send.
 _NAMESPACES = ("http://s3.amazonaws.com/doc/", "http://doc.s3.amazonaws.com/")
+# No element or text of a request's is as long as this, in bytes.
+_PIECE: Final = 1 << 16
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -228,6 +230,7 @@ class _Reader:
         self._leaf: _Element | None = None  # the open element that holds text
         self._text: list[str] = []
         self._names: dict[str, str] = {}
+        self._moved = False  # an element or text was met since this was last unset
         self.result: Dto | None = None
         parser = expat.ParserCreate("utf-8", " ")
         parser.buffer_text = True
@@ -239,12 +242,27 @@ class _Reader:
         self._parser = parser
 
     def read(self, data: bytes) -> Dto:
+        parser = self._parser
         try:
-            self._parser.Parse(data, True)
+            if len(data) <= _PIECE:
+                parser.Parse(data, True)
+            else:
+                self._feed(memoryview(data))
+                parser.Parse(b"", True)
         except expat.ExpatError as broken:
             self._malformed(f"not well-formed: {expat.errors.messages[broken.code]}")
         assert self.result is not None  # expat has seen the root element end
         return self.result
+
+    def _feed(self, data: memoryview) -> None:
+        """Parse piece by piece: a tag with megabytes of attributes is given up before it costs as much."""
+        idle = 0
+        for start in range(0, len(data), _PIECE):
+            self._moved = False
+            self._parser.Parse(data[start : start + _PIECE], False)
+            idle = 0 if self._moved else idle + 1
+            if idle == 2:
+                self._malformed(f"more than {_PIECE} bytes without an element or text")
 
     def _malformed(self, reason: str) -> NoReturn:
         parser = self._parser
@@ -266,6 +284,7 @@ class _Reader:
         return local
 
     def _start(self, raw: str, attributes: dict[str, str]) -> None:
+        self._moved = True
         name = self._names.get(raw) or self._local(raw)
         if self._leaf is not None:
             self._malformed(f"the element {name} stands where text is expected")
@@ -305,6 +324,7 @@ class _Reader:
             self._leaf = element
 
     def _characters(self, text: str) -> None:
+        self._moved = True
         if self._leaf is not None:
             self._text.append(text)
         elif not text.isspace():
