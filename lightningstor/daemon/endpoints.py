@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import errno
+import logging
+from collections.abc import Callable, Sequence
 from ssl import SSLContext
-from typing import Final
+from typing import Final, Protocol
+
+import trio
 
 from lightningstor.config import Address, Config
 from lightningstor.http.admin import AdminApp, Readiness
 from lightningstor.http.engine import HttpLimits, HttpServer, Listener, open_listeners
+from lightningstor.http.events import HttpEvent, HttpEventKind
 from lightningstor.iam import CredentialStore, EmbeddedAuthorizer
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World
 from lightningstor.s3.settings import S3Settings, SignatureV2
 from lightningstor.store.store import Store
 
-__all__ = ["ListenFailed", "admin_server", "http_limits", "listen", "s3_listen_context", "s3_server", "s3_settings"]
+__all__ = [
+    "ListenFailed",
+    "Server",
+    "admin_server",
+    "http_limits",
+    "listen",
+    "s3_listen_context",
+    "s3_server",
+    "s3_settings",
+]
+
+logger: Final = logging.getLogger("lightningstor.daemon")
 
 _ADMIN_LIMITS: Final = HttpLimits(connections=256, requests_in_flight=64, grace_s=1.0)
+
+
+class Server(Protocol):
+    """What serves a port."""
+
+    async def serve(
+        self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until told to stop, and those requests have ended that were under way."""
+        ...
+
+    def stop(self, grace_s: float | None = None) -> None:
+        """Take no further requests; those under way have this long."""
+        ...
 
 
 class ListenFailed(Exception):
@@ -104,16 +134,37 @@ def s3_settings(config: Config) -> S3Settings:
     )
 
 
-def s3_server(config: Config, world: World, store: Store, credentials: CredentialStore, metrics: Metrics) -> HttpServer:
-    """The S3 port's server."""
+def s3_server(config: Config, world: World, store: Store, credentials: CredentialStore, metrics: Metrics) -> Server:
+    """The S3 port's server, our own or hypercorn as `[s3] engine` says; its figures become metrics."""
+    from lightningstor.daemon.refusal import s3_refusal
     from lightningstor.s3.app import S3App
     from lightningstor.s3.endpoint import Endpoint
 
     endpoint = Endpoint(s3_settings(config), store, credentials, EmbeddedAuthorizer(), world, metrics)
-    return HttpServer(S3App(endpoint), http_limits(config), clock=world.clock)
+    app, limits, refusal = S3App(endpoint), http_limits(config), s3_refusal(endpoint)
+    if config.s3.engine == "hypercorn":
+        from lightningstor.http.hypercorn import HypercornServer
+
+        return HypercornServer(app, limits, refusal=refusal)
+    server = HttpServer(app, limits, refusal=refusal, on_event=_counting(metrics), clock=world.clock)
+    figures = server.statistics
+    metrics.gauge("http_connections", "Open connections of the S3 port.", lambda: figures().connections)
+    metrics.gauge("http_requests_in_flight", "S3 requests at work.", lambda: figures().requests_in_flight)
+    return server
 
 
-def admin_server(world: World, readiness: Readiness, metrics: Metrics) -> HttpServer:
+def _counting(metrics: Metrics) -> Callable[[HttpEvent], None]:
+    """Counts what the engine does besides answering requests, and says what an administrator should hear of."""
+
+    def on_event(event: HttpEvent) -> None:
+        metrics.happened(event.kind.value)
+        if event.kind is HttpEventKind.ACCEPT_FAILED:
+            logger.warning("a connection could not be accepted: %s", event.detail)
+
+    return on_event
+
+
+def admin_server(world: World, readiness: Readiness, metrics: Metrics) -> Server:
     """The admin port's server."""
 
     async def render() -> bytes:

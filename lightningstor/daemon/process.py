@@ -85,6 +85,7 @@ def _announce(loaded: Loaded, bound: Bound) -> None:
     # What the start has made stays to the end: the collector need not look at it again and again.
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD, 50, 100)
+    gc.enable()
     if loaded.config.server.ready_file is not None:
         write_ready_file(loaded.config.server.ready_file, bound.as_dict())
     sd_notify("READY=1")

@@ -19,6 +19,7 @@ from lightningstor.config import Address, Config
 from lightningstor.config.sections import BucketSettings
 from lightningstor.daemon.endpoints import (
     ListenFailed,
+    Server,
     admin_server,
     listen,
     s3_listen_context,
@@ -29,7 +30,6 @@ from lightningstor.daemon.jobs import Job, Usage, run_job, store_jobs
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
 from lightningstor.http.admin import Readiness
-from lightningstor.http.engine import HttpServer
 from lightningstor.iam import CredentialStore
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
@@ -186,7 +186,6 @@ class _Daemon:
         self, storage: Storage, credentials: CredentialStore, task_status: trio.TaskStatus[Bound]
     ) -> None:
         s3 = s3_server(self.config, self.world, storage.store, credentials, self.metrics)
-        self._show_http(s3)
         readiness = Readiness({**storage.health, "daemon": lambda: "stopping" if self.stop.asked else None})
         async with trio.open_nursery() as private:
             admin = admin_server(self.world, readiness, self.metrics)
@@ -202,12 +201,12 @@ class _Daemon:
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)
                 await self.stop.wait()
-                logger.info("stopping", extra={"requests_in_flight": s3.statistics().requests_in_flight})
+                logger.info("stopping")
                 s3.stop(self.config.limits.stop_grace_seconds)
             admin.stop(0)
 
     async def _start_http(
-        self, nursery: trio.Nursery, server: HttpServer, address: Address | None, option: str
+        self, nursery: trio.Nursery, server: Server, address: Address | None, option: str
     ) -> str | None:
         if address is None:
             return None
@@ -218,8 +217,3 @@ class _Daemon:
     async def _start_grpc(self, nursery: trio.Nursery) -> str | None:
         """The gRPC server ends with the public nursery: its health watches never end by themselves."""
         return None
-
-    def _show_http(self, server: HttpServer) -> None:
-        gauge = self.metrics.gauge
-        gauge("http_connections", "Open connections of the S3 port.", lambda: server.statistics().connections)
-        gauge("http_requests_in_flight", "Requests at work.", lambda: server.statistics().requests_in_flight)

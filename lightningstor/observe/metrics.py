@@ -61,6 +61,7 @@ class Metrics:
     def __init__(self) -> None:
         self._operations: dict[str, OperationMeter] = {}
         self._errors: dict[str, int] = {}
+        self._events: dict[str, int] = {}
         self._sizes = [0] * (len(SIZE_BOUNDS) + 1)
         self._sizes_sum = 0
         self._gauges: dict[str, _Gauge] = {}
@@ -91,6 +92,10 @@ class Metrics:
         if object_size is not None:
             self._sizes[bisect_left(SIZE_BOUNDS, object_size)] += 1
             self._sizes_sum += object_size
+
+    def happened(self, kind: str) -> None:
+        """Count an event of the HTTP engine; `kind` is one of a few fixed words."""
+        self._events[kind] = self._events.get(kind, 0) + 1
 
     def operation(self, name: str) -> OperationMeter:
         """The operation's counts, made if there are none. Beyond 512 names all others share one."""
@@ -153,6 +158,12 @@ class Metrics:
         for code, count in sorted(self._errors.items()):
             errors.add_metric([code], count)
         yield errors
+        events = CounterMetricFamily(
+            "lightningstor_http_events", "What the HTTP engine did besides answering.", labels=["kind"]
+        )
+        for kind, count in sorted(self._events.items()):
+            events.add_metric([kind], count)
+        yield events
 
     def _size_family(self) -> Metric:
         from prometheus_client.core import HistogramMetricFamily

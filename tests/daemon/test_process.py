@@ -412,3 +412,48 @@ def test_idle_daemon_is_small(launch_daemon: Launch, figure: Callable[[str], Non
     resident_mib = int(status.partition("VmRSS:")[2].split()[0]) / 1024
     figure(f"idle daemon: {resident_mib:.1f} MiB resident")
     assert resident_mib <= 80
+
+
+# What the ports say of themselves
+
+
+def raw(address: str, request: bytes) -> bytes:
+    """Send bytes to a port; everything that comes back until it closes."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(request)
+        answer = b""
+        while piece := client.recv(65536):
+            answer += piece
+    return answer
+
+
+@pytest.mark.parametrize("engine", ["native", "hypercorn"])
+def test_engines_own_refusals_look_like_s3(launch_daemon: Launch, engine: str) -> None:
+    """What the HTTP engine refuses by itself is answered with S3's error document and a request id."""
+    daemon = launch_daemon(config=f'[s3]\nengine = "{engine}"\n')
+    request = b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    answer = raw(daemon.addresses["s3"], request)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"<Error><Code>BadRequest</Code><Message>Content-Length and Transfer-Encoding" in answer
+    assert b"\r\nx-amz-request-id: " in answer.lower()
+
+
+@pytest.mark.parametrize("engine", ["native", "hypercorn"])
+def test_s3_answers_under_both_engines(launch_daemon: Launch, engine: str) -> None:
+    """The S3 port answers an unsigned request with S3's AccessDenied, whichever engine serves it."""
+    daemon = launch_daemon(config=f'[s3]\nengine = "{engine}"\n')
+    status, body = get(daemon.addresses["s3"], "/")
+    assert status == 403
+    assert b"<Code>AccessDenied</Code>" in body
+    started = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - started < 3
+
+
+def test_what_the_engine_did_is_counted(launch_daemon: Launch) -> None:
+    """Refusals of the engine show in the metrics by kind."""
+    daemon = launch_daemon()
+    raw(daemon.addresses["s3"], b"GET / HTTP/1.1\r\n\r\n")
+    _, body = get(daemon.addresses["admin"], "/metrics")
+    assert b'lightningstor_http_events_total{kind="request refused by the engine"} 1.0' in body
