@@ -42,7 +42,8 @@ Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
 def _with_common(call: Call, headers: Headers) -> list[tuple[bytes, bytes]]:
     endpoint = call.endpoint
     common = [(b"x-amz-request-id", call.request_id.encode()), *endpoint.server_headers]
-    if call.found is not None:
+    # Answers about objects go without: s3cmd sends back on a copy whatever a HEAD told it, and S3 has it on buckets only.
+    if call.found is not None and call.key is None:
         common.append((b"x-amz-bucket-region", call.found.region.encode()))
     common += headers
     return common
