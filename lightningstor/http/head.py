@@ -98,7 +98,7 @@ class HeadParser:
             version = "1.0"
         else:
             raise _diagnose(block, None)
-        if url[0] != 47 and not (url == b"*" and method == b"OPTIONS"):
+        if (url[:1] != b"/" and not (url == b"*" and method == b"OPTIONS")) or method == b"CONNECT":
             raise Refused(400, "The request target must be a path.")
         if b"#" in url:
             raise Refused(400, "The request target must not hold a fragment.")

@@ -170,7 +170,7 @@ class TlsWire:
         name = None
         if certificate:
             subject = self._stream.getpeercert().get("subject", ())
-            name = ",".join(f"{_SHORT_NAMES.get(key, key)}={_escape(value)}" for part in reversed(subject) for key, value in part)
+            name = ",".join(_name_part(*part) for parts in reversed(subject) for part in parts)
         return {
             "server_cert": None,
             "client_cert_chain": [ssl.DER_cert_to_PEM_cert(certificate)] if certificate else [],
@@ -224,6 +224,7 @@ class TlsWire:
         return ClientGone("reset", f"The TLS connection broke ({error.__cause__}).")
 
 
-def _escape(value: str) -> str:
-    """A value of a distinguished name as RFC 4514 writes it."""
-    return "".join(f"\\{char}" if char in ',+"\\<>;=' else char for char in value)
+def _name_part(key: str, value: str) -> str:
+    """A part of a distinguished name as RFC 4514 writes it."""
+    escaped = "".join(f"\\{char}" if char in ',+"\\<>;=' else char for char in value)
+    return f"{_SHORT_NAMES.get(key, key)}={escaped}"
