@@ -53,16 +53,6 @@ def get(address: str, path: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment in which Python keeps compiled bytecode, as it does where a package is installed; filled once."""
-    env = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
-    data_dir = tmp_path_factory.mktemp("compiling") / "FORMAT"
-    data_dir.write_text("2")  # everything is imported before the directory is looked at
-    run("--data-dir", str(data_dir.parent), env=env)
-    return env
-
-
 # Starting
 
 
@@ -218,13 +208,11 @@ def test_help_and_version() -> None:
     assert run("-V") == (0, "lightningstor-server 0.1.0\n")
 
 
-def test_second_daemon_ends_within_a_second(
-    launch_daemon: Launch, compiled: dict[str, str], figure: Callable[[str], None]
-) -> None:
+def test_second_daemon_ends_within_a_second(launch_daemon: Launch, figure: Callable[[str], None]) -> None:
     """PROOF 10: a second daemon on the same data directory ends in at most 1 s, non-zero, saying who holds it."""
     daemon = launch_daemon()
     started = time.monotonic()
-    code, said = run("--data-dir", str(daemon.data_dir), "--s3-addr", "127.0.0.1:0", env=compiled)
+    code, said = run("--data-dir", str(daemon.data_dir), "--s3-addr", "127.0.0.1:0")
     took_s = time.monotonic() - started
     figure(f"a second daemon on the data directory ended after {took_s:.2f} s with exit code {code}")
     assert code == 1
@@ -385,17 +373,15 @@ def test_systemd_is_notified(launch_daemon: Launch, tmp_path: Path) -> None:
         assert receiver.recv(100) == b"STOPPING=1"
 
 
-def test_start_is_quick(
-    launch_daemon: Launch, compiled: dict[str, str], tmp_path: Path, figure: Callable[[str], None]
-) -> None:
+def test_start_is_quick(launch_daemon: Launch, tmp_path: Path, figure: Callable[[str], None]) -> None:
     """From exec to the ready file at most 0.5 s (median of 9, empty store, compiled bytecode)."""
-    launch_daemon(folder=tmp_path, env=compiled).stop()
+    launch_daemon(folder=tmp_path).stop()
     times_s = []
     for number in range(9):
         folder = tmp_path / str(number)
         folder.mkdir()
         started = time.monotonic()
-        daemon = launch_daemon(folder=folder, env=compiled, log_level="info")
+        daemon = launch_daemon(folder=folder, log_level="info")
         times_s.append(time.monotonic() - started)
         daemon.stop()
     median_s = sorted(times_s)[4]
