@@ -19,6 +19,8 @@ _PATTERNS: Final = re.compile(
         # SigV4 and SigV2 in a query or in a header's parameters; session tokens, also of S3 Express
         \b X-Amz-(?:Signature|Security-Token|S3session-Token) (?: = | %3D | ["']? \s* [:,=] \s* (?: b?["'] )? )
       | \b Signature (?: = | %3D )
+        # the field of the error that tells a client which signature it sent
+      | \b signature_provided= ["']?
         # gRPC metadata and HTTP: whole value of the header, its scheme kept
       | \b (?:Proxy-)?Authorization ["']? \s* [:,=] \s* (?: b?["'] )? (?: (?:Basic|Bearer|Digest|Negotiate) \s+ )?
       | \b Bearer \s+

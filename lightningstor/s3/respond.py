@@ -42,7 +42,7 @@ Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
 def _with_common(call: Call, headers: Headers) -> list[tuple[bytes, bytes]]:
     endpoint = call.endpoint
     common = [(b"x-amz-request-id", call.request_id.encode()), *endpoint.server_headers]
-    # Answers about objects go without: s3cmd sends back on a copy whatever a HEAD told it, and S3 has it on buckets only.
+    # On buckets only, as in S3: s3cmd, copying an object, sends back whatever a HEAD of it told.
     if call.found is not None and call.key is None:
         common.append((b"x-amz-bucket-region", call.found.region.encode()))
     common += headers
