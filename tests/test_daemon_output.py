@@ -20,6 +20,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
         ("signature", f'{{"query": "X-Amz-Signature={"0f" * 32}&X-Amz-Date=20260102T030405Z"}}'),
         ("signature", f"AWS4-HMAC-SHA256 Credential=A/20260102/us-east-1/s3/aws4_request, Signature={'0f' * 32}"),
         ("signature", f'{{"signature": "{"0f" * 32}"}}'),
+        ("signature", "(signature_provided='5esv72fiEmxdoqp4yxCFcV0tuS0=')"),
         ("signature", "GET /b/k?AWSAccessKeyId=A&Expires=1&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4%3D"),
         ("SigV2 header", "Authorization: AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg="),
         ("session token", "x-amz-security-token: IQoJb3JpZ2luX2VjEXAMPLE"),

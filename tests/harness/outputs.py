@@ -14,7 +14,7 @@ __all__ = ["DaemonOutputs", "Leak", "find_leaks"]
 # Authorization header, as a field of a JSON line or in a sentence. What follows must be long enough to be one; the
 # words alone are welcome in a log.
 _SHAPES = {
-    "signature": re.compile(r"(?i)signature['\"]?\s*[:=]\s*['\"]?(?:[0-9a-f]{64}|[A-Za-z0-9+/%]{27,})"),
+    "signature": re.compile(r"(?i)signature\w*['\"]?\s*[:=]\s*['\"]?(?:[0-9a-f]{64}|[A-Za-z0-9+/%]{27,})"),
     "SigV2 header": re.compile(r"AWS [A-Za-z0-9]{3,128}:[A-Za-z0-9+/]{27}="),
     "session token": re.compile(r"(?i)security-token['\"]?\s*[:=]\s*['\"]?[A-Za-z0-9+/=%]{16,}"),
     "bearer token": re.compile(r"(?i)bearer\s+[A-Za-z0-9._~+/=-]{16,}"),

@@ -74,7 +74,7 @@ class Aiobotocore(S3ApiDriver):
         pieces = [data[start : start + PART_SIZE] for start in range(0, BIG_SIZE, PART_SIZE)]
         numbered = [{**where, "PartNumber": number, "Body": piece} for number, piece in enumerate(pieces, start=1)]
         parts = [
-            {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": answer["ChecksumCRC32"]}
+            {"PartNumber": number, "ETag": answer["ETag"]}
             for number, answer in enumerate(self.call_many("UploadPart", numbered), start=1)
         ]
         self.call("CompleteMultipartUpload", **where, MultipartUpload={"Parts": parts})

@@ -200,7 +200,7 @@ class MinioPy(Driver):
     def versions(self) -> None:
         bucket, key = self.versioned_bucket, "kept ü"
         self.client.make_bucket(bucket)
-        check_equal(self.client.get_bucket_versioning(bucket).status, OFF, "versioning of a new bucket")
+        check(self.client.get_bucket_versioning(bucket).status in {None, OFF}, "a new bucket keeps no versions")
         self.client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
         check_equal(self.client.get_bucket_versioning(bucket).status, ENABLED, "versioning")
         ids = [self.put(key, body, bucket).version_id for body in (b"first", b"second")]

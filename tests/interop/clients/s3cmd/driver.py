@@ -24,6 +24,9 @@ class S3cmd(Driver):
     }
     PARTLY = {
         "multipart_100m": "shows the MD5 that it notes itself, not the ETag",
+        "copy": "needs --acl-private, as on S3 itself: it would copy the ACL, and ACLs are disabled",
+        "metadata": "needs --acl-private, as on S3 itself: it would copy the ACL, and ACLs are disabled",
+        "odd_keys": "downloads no name with U+FFFD",
         "slash_keys": "a target that ends in a slash is a folder to it",
     }
 
@@ -106,7 +109,7 @@ class S3cmd(Driver):
         self.s3cmd("put", *options, "--mime-type=text/x-odd", str(self.file(1)), uri)
         info = self.info(uri)
         check_equal((info["MIME type"], info["x-amz-meta-plain"]), ("text/x-odd", "value"), "info")
-        self.s3cmd("modify", "--add-header=x-amz-meta-more: added", uri)
+        self.s3cmd("modify", "--acl-private", "--add-header=x-amz-meta-more: added", uri)
         info = self.info(uri)
         check_equal((info["x-amz-meta-plain"], info["x-amz-meta-more"]), ("value", "added"), "info after modify")
 
@@ -114,7 +117,7 @@ class S3cmd(Driver):
         here, back = self.work / "odd", self.work / "odd-back"
         here.mkdir()
         back.mkdir()
-        keys = self.own_keys("odd")
+        keys = [key for key in self.own_keys("odd") if "\ufffd" not in key]
         for key in keys:
             (here / key.removeprefix("own/odd/")).write_bytes(key.encode())
         self.s3cmd("put", "--recursive", f"{here}/", f"s3://{self.bucket}/own/odd/")
@@ -152,12 +155,12 @@ class S3cmd(Driver):
         source, target = f"s3://{self.bucket}/copy/source ü + % a//b", f"s3://{self.bucket_2}/copy/target"
         back = self.work / "copied"
         self.s3cmd("put", "--add-header=x-amz-meta-kept: yes", str(self.file(65_537)), source)
-        self.s3cmd("cp", source, target)
+        self.s3cmd("cp", "--acl-private", source, target)
         self.s3cmd("get", target, str(back))
         check(back.read_bytes() == self.file(65_537).read_bytes(), "the copy's bytes differ")
         check_equal(self.info(target)["x-amz-meta-kept"], "yes", "what the copy keeps")
-        said = self.s3cmd("cp", f"s3://{self.bucket}/absent", target, fails=True)
-        check("404" in said or "NoSuchKey" in said, f"copy of an absent object: {said}")
+        said = self.s3cmd("cp", "--acl-private", f"s3://{self.bucket}/absent", target, fails=True)
+        check("Key not found" in said, f"copy of an absent object: {said}")
 
     def delete_batch(self) -> None:
         here = self.work / "batch"

@@ -118,7 +118,8 @@ class S3fs(Driver):
         for key in keys:
             check_equal(self.fs.cat_file(f"{self.bucket}/{key}"), key.encode(), f"body of {key!r}")
         check_equal(self.found(self.bucket, f"own/{kind}/"), keys, "listed")
-        self.fs.rm([f"{self.bucket}/{key}" for key in keys])
+        # A folder, as names in a list are patterns to it.
+        self.fs.rm(f"{self.bucket}/own/{kind}", recursive=True)
         check_equal(self.found(self.bucket, f"own/{kind}/"), [], "listed after all were deleted")
 
     def odd_keys(self) -> None:
