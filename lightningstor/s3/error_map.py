@@ -296,6 +296,11 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
         "The list of parts was not in ascending order. Parts must be ordered by part number.",
         {"UploadId": "upload_id"},
     ),
+    store.UploadSizeMismatch: Row(
+        "InvalidRequest", 400, INVALID,
+        "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
+        {"UploadId": "upload_id", "ExpectedSize": "expected", "ComputedSize": "computed"},
+    ),
     store.CompletionInProgress: Row("OperationAborted", 409, ABORTED, _IN_PROGRESS, {"UploadId": "upload_id"}),
     # Access and limits. Why access was denied is for the log: it may tell of other tenants.
     store.AccessDenied: Row("AccessDenied", 403, DENIED, "Access Denied"),

@@ -4,7 +4,7 @@ The router, the authoriser, the metrics label, the audit name, what answers 501 
 derived from these rows. A row with DTOs is implemented by the handler of its name in `lightningstor.s3.handlers`.
 `tests/s3/test_model_agreement.py` holds every row against botocore's model of S3.
 
-`python -m lightningstor.s3.wire.operations` prints the compatibility page.
+`lightningstor.s3.wire.compatibility` makes the compatibility page of it.
 """
 
 from __future__ import annotations
