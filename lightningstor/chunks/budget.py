@@ -110,7 +110,11 @@ class BufferBudget:
                 if self._fits_reader(size):
                     self._read += size
                     return size
-        await self._wait(self._readers, least)
+        self._press()
+        if not self.contended and self._fits_reader(least):
+            self._read += least
+        else:
+            await self._wait(self._readers, least)
         return least
 
     def release(self, size: int) -> None:
@@ -122,7 +126,7 @@ class BufferBudget:
 
     def take_nowait(self, size: int) -> bool:
         """Room for exactly `size` bytes that a writer has, if there is any and nobody waits for it."""
-        if self.contended or not self._fits(size):
+        if self._writers or (self._readers and not self._readers_capped()) or not self._fits(size):
             return False
         self._written += size
         return True
@@ -132,15 +136,20 @@ class BufferBudget:
         if size > self.limit // 4:
             raise ValueError(f"{size} bytes are more than a quarter of the budget of {self.limit}")
         if not self.take_nowait(size):
-            await self._wait(self._writers, size)
+            self._press()
+            if not self.take_nowait(size):
+                await self._wait(self._writers, size)
 
     def give_back(self, size: int) -> None:
         """A writer's bytes are on the disk, or gone."""
         self._written -= size
         self._serve()
+        if self.contended:
+            # One that could not write before may be able to now.
+            self._press()
 
     def add_collector(self, write_now: Callable[[], None]) -> None:
-        """Have `write_now` called when somebody has to wait; it must not block, give back in place, or raise."""
+        """Have `write_now` called when somebody has to wait, maybe more than once; it must not block or raise."""
         self._collectors[write_now] = None
 
     def remove_collector(self, write_now: Callable[[], None]) -> None:
@@ -155,13 +164,16 @@ class BufferBudget:
     def _fits_reader(self, size: int) -> bool:
         return self._fits(size) and self._read + size <= self.limit - self.limit // 4
 
+    def _press(self) -> None:
+        """Have those who collect batches write them as they are."""
+        for write_now in list(self._collectors):
+            write_now()
+
     async def _wait(self, queue: deque[_Waiter], size: int) -> None:
         """Wait in `queue` until `_serve` has booked `size` bytes for us."""
         self._number += 1
         waiter = _Waiter(trio.lowlevel.current_task(), size, self._number)
         queue.append(waiter)
-        for write_now in list(self._collectors):
-            write_now()
 
         def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
             queue.remove(waiter)
@@ -170,24 +182,26 @@ class BufferBudget:
 
         await trio.lowlevel.wait_task_rescheduled(abort)
 
+    def _readers_capped(self) -> bool:
+        """Whether the reader whose turn it is waits for other readers alone; then writers go by."""
+        return self._read + self._readers[0].wanted > self.limit - self.limit // 4
+
     def _serve(self) -> None:
         """Book room for those who have waited longest."""
         while self._readers or self._writers:
-            reader = self._readers[0] if self._readers else None
-            writer = self._writers[0] if self._writers else None
-            if reader is not None and (writer is None or reader.number < writer.number):
-                if self._fits_reader(reader.wanted):
-                    self._read += self._readers.popleft().wanted
-                    trio.lowlevel.reschedule(reader.task)
-                    continue
-                if self._fits(reader.wanted) and writer is not None and self._fits(writer.wanted):
-                    # Readers have their three quarters: a writer need not wait for them.
-                    self._written += self._writers.popleft().wanted
-                    trio.lowlevel.reschedule(writer.task)
-                    continue
+            reader_first = not self._writers or (
+                bool(self._readers) and self._readers[0].number < self._writers[0].number
+            )
+            if reader_first and self._readers_capped():
+                if not self._writers:
+                    return
+                reader_first = False
+            queue = self._readers if reader_first else self._writers
+            if not self._fits(queue[0].wanted):
                 return
-            assert writer is not None
-            if not self._fits(writer.wanted):
-                return
-            self._written += self._writers.popleft().wanted
-            trio.lowlevel.reschedule(writer.task)
+            waiter = queue.popleft()
+            if reader_first:
+                self._read += waiter.wanted
+            else:
+                self._written += waiter.wanted
+            trio.lowlevel.reschedule(waiter.task)

@@ -39,7 +39,8 @@ _CAPABILITIES: Final = BackendCapabilities(
     durability=DurabilityLevel.LOCAL,
 )
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+# No room on the device, in a quota, or in the process's limit for files.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # What says nothing about the device: the process ran out of something, or the caller was wrong.
 _NOT_THE_DEVICE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EEXIST})
 

@@ -29,7 +29,8 @@ class ObjectStream:
             async for piece in stream: …
 
     A piece is good until the next one is asked for or the context ends: send it, or copy it.
-    Call it from one task at a time.
+    Call it from one task at a time. A task must not wait for a second stream while it holds a piece of a first: all
+    readers share the budget's three quarters. Asynchronous references stay the caller's to close.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class ObjectStream:
         """
         self._release_piece()
         if not self._left:
+            self._give_back_buffer()
             return memoryview(b"")
         reader, ref = await self._current()
         start = self._position

@@ -89,7 +89,8 @@ class ObjectWriter:
         self._in_flight: list[Job] = []
         self._sealing: deque[tuple[_Chunk, Job]] = deque()
         self._sealed: list[ChunkRef] = []
-        self._broken = False
+        self._error: BaseException | None = None
+        self._ended = False
         self._kept = False
 
     async def __aenter__(self) -> ObjectWriter:
@@ -165,7 +166,7 @@ class ObjectWriter:
 
     async def abort(self) -> None:
         """Remove every chunk of this object, sealed ones too. Shielded; a second call does nothing more."""
-        self._broken = True
+        self._ended = True
         with trio.CancelScope(shield=True):
             await self._wait_all()
             self._drop_gathered()
@@ -254,7 +255,7 @@ class ObjectWriter:
                 await self._manager.workers.submit(job)
             except BaseException:
                 # Jobs that nobody will run must not be waited for.
-                self._broken = True
+                self._ended = True
                 for lost in {*waiting[number:], write}:
                     lost.give_up()
                 raise
@@ -263,12 +264,14 @@ class ObjectWriter:
 
     def _write_now(self) -> None:
         """Somebody waits for room: write the batch as it is, if nothing is in flight. See `BufferBudget`."""
-        if self._broken or not self._gathered or not all(job.done for job in self._in_flight):
+        if not self._gathered or not all(job.done for job in self._in_flight):
             return
-        if any(job.error for job in self._in_flight) or not self._manager.workers.has_room(1 + len(self._lanes)):
-            return
-        for job in self._make_jobs(last=False):
-            self._manager.workers.submit_nowait(job)
+        if any(job.error for job in (*self._in_flight, *(job for _, job in self._sealing))):
+            # It will never be written: the next call of the owner raises why.
+            self._drop_gathered()
+        elif self._manager.workers.has_room(1 + len(self._lanes)):
+            for job in self._make_jobs(last=False):
+                self._manager.workers.submit_nowait(job)
 
     async def _write(self, chunk: _Chunk, pieces: list[Buffer], ends_chunk: bool) -> None:
         """In a worker: write a batch, and seal the chunk behind its last one."""
@@ -284,14 +287,14 @@ class ObjectWriter:
         if not batch.jobs_left:
             batch.pieces = []
             self._budget.give_back(batch.size)
-            if self._budget.contended:
-                self._write_now()
 
     # Waiting
 
     def _check_usable(self) -> None:
-        if self._broken:
-            raise ValueError(f"the writer of {self._data_id:x} has ended or failed")
+        if self._error is not None:
+            raise self._error
+        if self._ended:
+            raise ValueError(f"the writer of {self._data_id:x} has ended")
 
     async def _settle(self) -> None:
         """Wait for the batch in flight, and for the oldest seal if too many run; raise what failed."""
@@ -325,7 +328,7 @@ class ObjectWriter:
     def _raise_failure(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.error is not None:
-                self._broken = True
+                self._error = job.error
                 raise job.error
 
 

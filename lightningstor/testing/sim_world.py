@@ -9,7 +9,8 @@ The same seed gives the same run, to the step. Hours of virtual time cost nothin
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -119,10 +120,15 @@ class CancelAtStep(trio.abc.Instrument):
         """Whether the task took as many steps."""
         return self._steps >= self._step
 
-    def watch(self) -> trio.CancelScope:
-        """Count the steps of the current task from here on; the scope to enter, which is the one cancelled."""
+    @contextmanager
+    def watch(self) -> Iterator[trio.CancelScope]:
+        """Count the current task's steps within the context, in a scope that is cancelled at the one asked for."""
         self._task = trio.lowlevel.current_task()
-        return self._scope
+        try:
+            with self._scope:
+                yield self._scope
+        finally:
+            self._task = None
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         if task is self._task:
