@@ -19,7 +19,7 @@ from lightningstor.s3.authorise import ABSENCES, authorise, hide_absence
 from lightningstor.s3.body import open_body, read_document
 from lightningstor.s3.call import Call, Receive, Scope, Send
 from lightningstor.s3.endpoint import Endpoint
-from lightningstor.s3.errors import explain, render_error
+from lightningstor.s3.errors import Explained, explain, render_error
 from lightningstor.s3.handlers import HANDLERS, PATIENT
 from lightningstor.s3.respond import Reply, Streamed, send, send_reply, send_when_done
 from lightningstor.s3.wire.bind import bind, render
@@ -31,6 +31,7 @@ from lightningstor.s3.wire.unimplemented import answer_unimplemented, refuse_pre
 __all__ = ["S3App"]
 
 _log: Final = logging.getLogger(__name__)
+_SERVER_ERROR: Final = 500
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
@@ -133,10 +134,7 @@ async def _refusal(call: Call, error: Exception) -> Reply:
         error = await hide_absence(call, call.found, error)
     told = explain(error, call.method)
     call.s3_code = told.code
-    if not isinstance(error, StoreError):
-        _log_failure(call, error)
-    elif _log.isEnabledFor(_LEVELS[told.level]):
-        _log.log(_LEVELS[told.level], "%s: %s", told.code, error, extra={"operation": call.operation_name})
+    _log_refusal(call, error, told)
     return Reply(
         *render_error(
             error,
@@ -157,6 +155,19 @@ async def _serve_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+def _log_refusal(call: Call, error: Exception, told: Explained) -> None:
+    """Our failures are logged with all that is known of them; what a client did wrong, by code alone.
+
+    An error of a client may hold what it sent: signatures, and the strings that they sign.
+    """
+    if not isinstance(error, StoreError):
+        _log_failure(call, error)
+    elif told.status >= _SERVER_ERROR:
+        _log.log(_LEVELS[told.level], "%s: %s", told.code, error, extra={"operation": call.operation_name})
+    elif _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%s: %s", told.code, told.message, extra={"operation": call.operation_name})
 
 
 def _log_failure(call: Call, error: Exception) -> None:
