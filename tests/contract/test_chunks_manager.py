@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -261,6 +262,40 @@ async def test_no_wrong_byte_is_given_out(setup: Setup) -> None:
     async with setup.manager.stream(forged, 0, 2 * MIB) as stream:
         with pytest.raises(BytesCorrupt):
             await stream.read()
+
+
+async def test_a_flipped_bit_is_never_streamed(tmp_path: Path, figure: Callable[[str], None], proof_full: bool) -> None:
+    """One bit flipped at every 4 KiB of an object's files: the stream ends in an error before that byte, every time."""
+    size = (64 if proof_full else 3) * MIB
+    data = content(size)
+    world = production_world()
+    found = 0
+    async with open_local_chunks(tmp_path, world) as store, open_chunk_manager(store, world=world) as manager:
+        refs = await manager.store_object(1, data)
+        for place in range(0, size, 4 * KIB):
+            ref = refs[place // manager.chunk_size]
+            path = f"{store.directory_of(ref.chunk_id)}/{ref.chunk_id}"
+            flip(path, place - ref.offset, 1 << place // (4 * KIB) % 8)
+            # A client that began in the block before: it gets that block and no more.
+            start = max(0, place // (64 * KIB) - 1) * 64 * KIB
+            async with manager.stream(refs, start, min(size - start, 128 * KIB)) as stream:
+                got = 0
+                with pytest.raises(BytesCorrupt):
+                    while piece := await stream.read():
+                        assert piece == data[start + got : start + got + len(piece)]
+                        got += len(piece)
+                assert start + got <= place
+                found += 1
+            flip(path, place - ref.offset, 1 << place // (4 * KIB) % 8)
+        assert await manager.retrieve_object(refs) == data
+    figure(f"{found} of {size // (4 * KIB)} flipped bits found")
+
+
+def flip(path: str, place: int, bit: int) -> None:
+    """Flip a bit of a file."""
+    descriptor = os.open(path, os.O_RDWR)
+    os.pwrite(descriptor, bytes([os.pread(descriptor, 1, place)[0] ^ bit]), place)
+    os.close(descriptor)
 
 
 async def test_a_piece_is_not_good_for_ever(setup: Setup) -> None:

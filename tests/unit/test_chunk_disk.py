@@ -1,0 +1,191 @@
+"""The operating system's disk on a bad day, and a directory's shared syncs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from lightningstor.chunks import disk as disk_module
+from lightningstor.chunks.api import Buffer
+from lightningstor.chunks.disk import OsDisk
+from lightningstor.chunks.group_sync import GroupSync
+
+
+def pieces_of(*sizes: int) -> list[bytes]:
+    return [os.urandom(size) for size in sizes]
+
+
+@pytest.fixture(params=["whole", "short", "no vectors"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> OsDisk:
+    """The disk as it is; with calls that do only a part of what they are asked; and where there are no vector calls."""
+    if request.param == "short":
+        pwritev, pwrite, preadv, pread = os.pwritev, os.pwrite, os.preadv, os.pread
+
+        def short_writev(descriptor: int, buffers: Sequence[Buffer], offset: int) -> int:
+            joined = b"".join(buffers)
+            return pwritev(descriptor, [joined[: max(1, len(joined) * 2 // 3)]], offset)
+
+        def short_readv(descriptor: int, buffers: Sequence[memoryview], offset: int, flags: int = 0) -> int:
+            filled = next((index for index, buffer in enumerate(buffers) if buffer), 0)
+            part = buffers[filled][: (len(buffers[filled]) + 1) // 2]
+            return preadv(descriptor, [*buffers[:filled], part], offset, flags)
+
+        monkeypatch.setattr(os, "pwritev", short_writev)
+        monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[: max(1, len(data) // 2)], at))
+        monkeypatch.setattr(os, "preadv", short_readv)
+        monkeypatch.setattr(os, "pread", lambda fd, size, at: pread(fd, max(1, size // 3), at))
+    elif request.param == "no vectors":
+        monkeypatch.setattr(disk_module, "_HAS_VECTORS", False)
+    return OsDisk()
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (1,), (5_000,), (0, 3, 0, 70_000, 1), (13,) * 3_000])
+def test_all_pieces_are_written(disk: OsDisk, tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    """Every piece gets to its place, however many there are and however little each call writes."""
+    pieces = pieces_of(*sizes)
+    path = str(tmp_path / "file")
+    descriptor = disk.create(path)
+    disk.write(descriptor, [b"begin"], 0)
+    disk.write(descriptor, [memoryview(piece) for piece in pieces], 5)
+    disk.sync(descriptor)
+    disk.close(descriptor)
+    disk.sync_directory(str(tmp_path))
+    assert Path(path).read_bytes() == b"begin" + b"".join(pieces)
+
+
+@pytest.mark.parametrize("sizes", [(10,), (0, 10), (1, 1, 8), (10, 5), (4, 20), (30,), (3, 0, 30, 4)])
+def test_buffers_are_filled_in_order(disk: OsDisk, tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    """Reading fills one buffer after the other and stops short only at the end of the file."""
+    (tmp_path / "file").write_bytes(b"..0123456789abcdef")
+    descriptor = disk.open(str(tmp_path / "file"))
+    buffers = [memoryview(bytearray(size)) for size in sizes]
+    found = disk.read(descriptor, buffers, 2)
+    disk.close(descriptor)
+    assert found == min(sum(sizes), 16)
+    assert b"".join(buffers)[:found] == b"0123456789abcdef"[:found]
+    assert not any(b"".join(buffers)[found:])
+
+
+def test_what_is_in_the_page_cache_is_read_at_once(tmp_path: Path) -> None:
+    """`read_cached` gives what was just written, on Linux; elsewhere, and past the end, nothing."""
+    disk = OsDisk()
+    (tmp_path / "file").write_bytes(b"0123456789")
+    descriptor = disk.open(str(tmp_path / "file"))
+    buffer = memoryview(bytearray(4))
+    assert disk.read_cached(descriptor, buffer, 3) in (0, 4)
+    assert disk.read_cached(descriptor, buffer, 10) == 0
+    disk.will_need(descriptor, 0, 10)
+    disk.close(descriptor)
+
+
+def test_directories_are_made_once(tmp_path: Path) -> None:
+    """Making a directory that is there is no error; making one where a file lies is."""
+    disk = OsDisk()
+    disk.make_directory(str(tmp_path / "a"))
+    disk.make_directory(str(tmp_path / "a"))
+    (tmp_path / "b").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        disk.make_directory(str(tmp_path / "b"))
+    assert sorted(disk.list_directory(str(tmp_path))) == ["a", "b"]
+    disk.unlink(str(tmp_path / "b"))
+    assert not disk.exists(str(tmp_path / "b"))
+
+
+# Shared syncs
+
+
+class Syncs:
+    """Syncs of one directory that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self._ends: list[trio.Event] = []
+
+    async def sync(self) -> None:
+        self.started += 1
+        end = trio.Event()
+        self._ends.append(end)
+        await end.wait()
+
+    async def end(self) -> None:
+        self._ends.pop(0).set()
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def join(groups: GroupSync, syncs: Syncs, done: Callable[[], None]) -> None:
+    with groups.member("/d") as group:
+        await group.join(syncs.sync)
+    done()
+
+
+async def test_those_who_come_during_a_sync_share_the_next() -> None:
+    """A sync that runs may have missed what came after its start: it serves nobody who came then, the next all."""
+    groups, syncs, done = GroupSync(), Syncs(), []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(join, groups, syncs, lambda: done.append("first"))
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(5):
+            nursery.start_soon(join, groups, syncs, lambda number=number: done.append(number))
+        await trio.testing.wait_all_tasks_blocked()
+        assert syncs.started == 1
+        await syncs.end()
+        assert (done, syncs.started) == (["first"], 2)
+        await syncs.end()
+        assert (sorted(done[1:]), syncs.started) == ([0, 1, 2, 3, 4], 2)
+
+
+async def test_a_leader_counts_as_a_sync() -> None:
+    """Who leads in a hop of its own serves nobody that joins meanwhile."""
+    groups, syncs, done = GroupSync(), Syncs(), []
+    async with trio.open_nursery() as nursery:
+        with groups.member("/d") as group:
+            assert group.try_lead()
+            nursery.start_soon(join, groups, syncs, lambda: done.append(1))
+            await trio.testing.wait_all_tasks_blocked()
+            assert syncs.started == 0
+            group.led(synced=True)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (done, syncs.started) == ([], 1)
+        await syncs.end()
+        assert done == [1]
+
+
+async def test_a_cancelled_member_leaves_the_others() -> None:
+    """Somebody who gives up while waiting neither syncs nor keeps the rest from it."""
+    groups, syncs, done = GroupSync(), Syncs(), []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(join, groups, syncs, lambda: done.append("first"))
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as inner:
+            inner.start_soon(join, groups, syncs, lambda: done.append("cancelled"))
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(join, groups, syncs, lambda: done.append("second"))
+            await trio.testing.wait_all_tasks_blocked()
+            inner.cancel_scope.cancel()
+        await syncs.end()
+        await syncs.end()
+    assert done == ["first", "second"]
+
+
+async def test_a_failed_sync_serves_nobody() -> None:
+    """When the sync fails its caller gets the error, and those who waited try for themselves."""
+    groups, tried = GroupSync(), []
+
+    async def fail() -> None:
+        tried.append(1)
+        await trio.lowlevel.checkpoint()
+        raise OSError(5, "no")
+
+    async def member() -> None:
+        with groups.member("/d") as group, pytest.raises(OSError, match="no"):
+            await group.join(fail)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(member)
+    assert len(tried) == 4
