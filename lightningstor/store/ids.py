@@ -1,23 +1,25 @@
 """Time-ordered ids: of versions (newest sorts first) and of uploads (oldest sorts first).
 
 A hybrid logical clock: 48 bits of milliseconds and 16 bits that count within one, so that ids grow even when the
-wall clock stands still or steps back; then 56 random bits, so that nobody can guess them. Together 15 bytes, which
-are 24 characters of base32 with the digits in ASCII order (RFC 4648 §7): the order of the strings is that of the clock.
+wall clock stands still or steps back; then 56 random bits, so that nobody can guess them. Together 120 bits, 30 hex
+digits of fixed width: the order of the strings is that of the clock. (Hex and not base32, which Python encodes and
+decodes a character at a time: 0.3 µs against 6 µs on the way of every PUT.)
 """
 
 from __future__ import annotations
 
-from base64 import b32hexdecode, b32hexencode
 from typing import Final
 
 from lightningstor.ports import Clock, Entropy
 
 __all__ = ["ID_LENGTH", "IdClock", "is_id"]
 
-ID_LENGTH: Final = 24
+ID_LENGTH: Final = 30
 
+_RANDOM_BYTES: Final = 7
+_CLOCK_DIGITS: Final = 16
 _CLOCK_MAX: Final = (1 << 64) - 1
-_DIGITS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUV")
+_DIGITS: Final = frozenset("0123456789abcdef")
 
 
 def is_id(text: str) -> bool:
@@ -35,20 +37,13 @@ class IdClock:
 
     def version_id(self, newer_than: str | None = None) -> str:
         """A version id that sorts before every earlier one, and before `newer_than`."""
-        after = 0 if newer_than is None else _CLOCK_MAX - _clock_of(newer_than)
-        return self._text(_CLOCK_MAX - self._tick(after))
+        after = 0 if newer_than is None else _CLOCK_MAX - int(newer_than[:_CLOCK_DIGITS], 16)
+        return f"{_CLOCK_MAX - self._tick(after):016x}{self._entropy.token_bytes(_RANDOM_BYTES).hex()}"
 
     def upload_id(self) -> str:
         """An upload id that sorts after every earlier one."""
-        return self._text(self._tick(0))
+        return f"{self._tick(0):016x}{self._entropy.token_bytes(_RANDOM_BYTES).hex()}"
 
     def _tick(self, after: int) -> int:
         self._last = max(self._clock.now_ms() << 16, self._last + 1, after + 1)
         return self._last
-
-    def _text(self, clock: int) -> str:
-        return b32hexencode(clock.to_bytes(8, "big") + self._entropy.token_bytes(7)).decode()
-
-
-def _clock_of(text: str) -> int:
-    return int.from_bytes(b32hexdecode(text)[:8], "big")

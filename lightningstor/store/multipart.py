@@ -243,7 +243,8 @@ class Uploads:
         """
         limits, now = self.ctx.limits, self.ctx.world.clock.now_ms()
         expired = 0
-        start, end = keys.upload(""), keys.upload("W")  # ids are base32 digits: 0 to V; "by-bucket" lies behind
+        # Ids are hex digits of a clock, 0 to a for eight thousand years; the index "by-bucket" lies behind them.
+        start, end = keys.upload("0"), keys.upload("b")
         while rows := await self.ctx.kv.scan(start, end, 1):
             upload = MULTIPART_UPLOAD.decode(rows[0].value, rows[0].key)
             if upload.initiated_at > now - limits.upload_timeout_ms:

@@ -21,6 +21,7 @@ from attrs import define, field
 
 from lightningstor.errors import IncompleteBody
 from lightningstor.s3.wire.faults import InvalidChunkSize, MalformedTrailer, SignatureDoesNotMatch
+from lightningstor.s3.wire.sigv4 import SigningKey
 
 __all__ = ["MIN_SIGNED_CHUNK", "AwsChunkedDecoder", "ChunkVerifier"]
 
@@ -45,7 +46,7 @@ class ChunkVerifier:
         previous: the last signature in the chain; the request's own at first.
     """
 
-    key: bytes
+    key: SigningKey
     access_key_id: str
     amz_date: str
     scope: str
@@ -61,7 +62,7 @@ class ChunkVerifier:
 
     def _check(self, algorithm: str, covered: str, signature: str) -> None:
         to_sign = f"{algorithm}\n{self.amz_date}\n{self.scope}\n{self.previous}\n{covered}"
-        computed = hmac.digest(self.key, to_sign.encode(), "sha256").hex()
+        computed = self.key.sign(to_sign.encode())
         if not hmac.compare_digest(computed.encode(), signature.encode("utf-8", "surrogateescape")):
             raise SignatureDoesNotMatch(self.access_key_id, signature, to_sign)
         self.previous = computed

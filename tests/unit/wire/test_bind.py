@@ -201,6 +201,12 @@ def test_a_refused_header_in_the_url_is_refused() -> None:
         bind_bare("GetObject", query={"x-amz-of-the-future": "1"})
 
 
+def test_a_checksum_in_the_url_is_none_of_the_body() -> None:
+    """The JS SDK signs the CRC32 of nothing into its URLs; S3 takes the body all the same."""
+    request = bind_bare("PutObject", query={"x-amz-checksum-crc32": "AAAAAA==", "x-amz-sdk-checksum-algorithm": "CRC32"})
+    assert request.checksum_crc32 is None
+
+
 def test_the_header_wins_over_the_url() -> None:
     """Given in both places, the header is what the request says."""
     request = bind_bare("PutObject", {"x-amz-storage-class": b"STANDARD"}, {"x-amz-storage-class": "ONEZONE_IA"})

@@ -26,7 +26,9 @@ def verifier(seed: str = SEED) -> ChunkVerifier:
 
 def signed_body(chunks: list[bytes], trailer: dict[str, str] | None = None) -> bytes:
     """A body as a client signs it, written from the documentation and independent of the decoder."""
-    key = signing_key(SECRET, "20130524", "us-east-1")
+    key = b"AWS4" + SECRET.encode()
+    for part in SCOPE.split("/"):
+        key = hmac.new(key, part.encode(), "sha256").digest()
     previous, out = SEED, b""
     for chunk in [*chunks, b""]:
         to_sign = "\n".join(("AWS4-HMAC-SHA256-PAYLOAD", TIME, SCOPE, previous, EMPTY, sha256(chunk).hexdigest()))
