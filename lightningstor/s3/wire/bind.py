@@ -55,10 +55,11 @@ _CONDITIONS: Final = ("if-match", "if-none-match", "if-unmodified-since", "conte
 # Parameters that pick a version, a part or an upload. Where an operation does not take one, S3 refuses it.
 _PARTICULAR: Final = frozenset({"versionId", "uploadId", "partNumber"})
 
-# The parameters of a presigned URL. Other parameters `x-amz-…` are headers that an SDK has put into the URL.
-_SIGNATURE: Final = frozenset(
+# The parameters of a presigned URL; other parameters `x-amz-…` are headers that an SDK has put into the URL, and count
+# as such. But not checksums: the JS SDK signs that of an empty body into every URL for a PUT, and S3 ignores it.
+_NO_HEADERS: Final = frozenset(
     f"x-amz-{name}" for name in ("algorithm", "credential", "date", "expires", "signature", "signedheaders")
-)
+).union(_CHECKSUMS)
 
 _UNDERSTOOD: Final = object()  # a header with nothing to bind
 
@@ -233,8 +234,9 @@ class _Binder:
                 attribute, wire, convert = rule
                 values[attribute] = text if convert is None else convert(wire, text)
             elif name[:6].lower() == "x-amz-":
-                if name.lower() not in _SIGNATURE and name.lower().encode() not in headers:
-                    self._bind_headers(values, {name.lower().encode(): text.encode()})
+                moved = name.lower()
+                if moved not in _NO_HEADERS and moved.encode() not in headers:
+                    self._bind_headers(values, {moved.encode(): text.encode()})
             elif name in _PARTICULAR:
                 raise InvalidArgument(f"This operation does not accept a {name}", name, text)
             elif not text and name not in _known_parameters() and name[:2].lower() != "x-":
