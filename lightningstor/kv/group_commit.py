@@ -45,10 +45,11 @@ class CommitLimits:
 class _Queued:
     """A transaction on its way, and the task that sleeps for it."""
 
-    __slots__ = ("keys", "outcome", "queue", "taken", "task", "txn", "withdrawn")
+    __slots__ = ("keys", "outcome", "queue", "size", "taken", "task", "txn", "withdrawn")
 
-    def __init__(self, txn: Txn, keys: list[bytes], task: trio.lowlevel.Task, queue: GroupCommit) -> None:
+    def __init__(self, txn: Txn, size: int, keys: list[bytes], task: trio.lowlevel.Task, queue: GroupCommit) -> None:
         self.txn = txn
+        self.size = size
         self.keys = keys
         self.task = task
         self.queue = queue
@@ -90,6 +91,7 @@ class GroupCommit:
         self._queue: deque[_Queued] = deque()
         self._depth = 0  # of those in the queue, the ones not withdrawn
         self._waiting_for_room = 0
+        self._admitting = False
         self._room = trio.lowlevel.ParkingLot()
         self._sleeper: trio.lowlevel.Task | None = None
         self._closing = False
@@ -116,13 +118,18 @@ class GroupCommit:
             StoreClosed, StorageReadOnly, StorageFull
             ValueError: the transaction adds to a row that is no counter.
         """
+        size = 0
+        for put in txn.puts:
+            size += len(put.value)
         if self._depth >= self._limits.queue or self._waiting_for_room:
             await self._wait_for_room()
         if self._closing or self.read_only_reason is not None:
             raise self._refusal()
-        queued = _Queued(txn, self._cache.queue(txn), trio.lowlevel.current_task(), self)
+        queued = _Queued(txn, size, self._cache.queue(txn), trio.lowlevel.current_task(), self)
         self._queue.append(queued)
         self._depth += 1
+        if self._waiting_for_room:
+            self._admit()
         self._wake_writer()
         await trio.lowlevel.wait_task_rescheduled(queued.abort)
         outcome = queued.outcome
@@ -132,19 +139,29 @@ class GroupCommit:
         return outcome
 
     async def _wait_for_room(self) -> None:
-        """Wait behind those that wait already, so that nobody overtakes."""
+        """Wait behind those that wait already."""
         self._waiting_for_room += 1
         try:
             await self._room.park()
+            self._admitting = False
         finally:
             self._waiting_for_room -= 1
+
+    def _admit(self) -> None:
+        """Let the first of those that wait for room into the queue; once in, it lets in the next.
+
+        One at a time, since tasks that are woken together run in any order.
+        """
+        if not self._admitting and self._waiting_for_room and self._depth < self._limits.queue:
+            self._admitting = True
+            self._room.unpark()
 
     def withdraw(self, keys: list[bytes]) -> None:
         """A transaction's caller is gone; the writer will pass over it."""
         self._depth -= 1
         self.withdrawn += 1
         self._cache.release(keys)
-        self._room.unpark()
+        self._admit()
 
     async def run(self) -> None:
         """Write batches until the queue is closed and empty.
@@ -154,8 +171,9 @@ class GroupCommit:
         Raises:
             RuntimeError: something failed that is not the device's fault; the store must end.
         """
-        with trio.CancelScope(shield=True):
-            try:
+        batch: list[_Queued] = []
+        try:
+            with trio.CancelScope(shield=True):
                 while True:
                     batch = self._take()
                     if batch:
@@ -164,8 +182,14 @@ class GroupCommit:
                         return
                     elif not self._queue:
                         await self._sleep()
-            finally:
-                self._ended.set()
+        except BaseException as error:
+            reason = f"the writer of {self._path} failed: {type(error).__name__}: {error}"
+            self.stop_writing(reason)
+            unsettled = [queued for queued in batch if queued.outcome is None]
+            self._finish(unsettled, [TxnUndetermined(reason)] * len(unsettled), ())
+            raise RuntimeError(reason) from error
+        finally:
+            self._ended.set()
 
     async def close(self) -> None:
         """Take no more transactions, and wait until those queued are settled."""
@@ -206,11 +230,9 @@ class GroupCommit:
             if not queued.withdrawn:
                 queued.taken = True
                 batch.append(queued)
-                for put in queued.txn.puts:
-                    room -= len(put.value)
+                room -= queued.size
         self._depth -= len(batch)
-        if self._waiting_for_room:
-            self._room.unpark(count=max(self._limits.queue - self._depth, 0))
+        self._admit()
         return batch
 
     async def _write(self, batch: list[_Queued]) -> None:
@@ -230,11 +252,6 @@ class GroupCommit:
                 self._finish(batch, [TxnUndetermined(failure.reason)] * len(batch), ())
             else:
                 self._finish(batch, [self._refusal() for _ in batch], ())
-        except BaseException as error:
-            reason = f"the writer of {self._path} failed: {type(error).__name__}: {error}"
-            self.stop_writing(reason)
-            self._finish(batch, [TxnUndetermined(reason)] * len(batch), ())
-            raise RuntimeError(reason) from error
         else:
             self._finish(batch, settled.outcomes, settled.rows)
             self._count(settled)

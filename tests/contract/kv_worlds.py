@@ -8,8 +8,11 @@ from typing import TypeVar, TypeVarTuple
 
 import apsw
 import trio
+import trio.testing
 
+from lightningstor.kv.api import Outcome, Put, Txn
 from lightningstor.kv.batch import BatchWriter
+from lightningstor.kv.sqlite import SqliteKv
 from lightningstor.ports import Blocking, ThreadBlocking, World
 
 T = TypeVar("T")
@@ -82,6 +85,7 @@ class FaultyVfs(apsw.VFS):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "")
+        self.name = name
         self.fault: Callable[[str, str], None] = lambda operation, kind: None
         self.calls: list[tuple[str, str]] = []
 
@@ -124,3 +128,33 @@ def io_error(operation: str) -> apsw.IOError:
         "read": apsw.SQLITE_IOERR_READ,
     }[operation]
     return error
+
+
+class Committers:
+    """Tasks that commit one transaction each, queued in the order of the calls."""
+
+    def __init__(self, kv: SqliteKv, nursery: trio.Nursery) -> None:
+        self.outcomes: dict[str, Outcome | Exception] = {}
+        self._kv = kv
+        self._nursery = nursery
+
+    async def queue(self, name: str, txn: Txn) -> trio.CancelScope:
+        """Have a task commit; back when it has queued its transaction. The scope cancels the task."""
+        scope = trio.CancelScope()
+        depth = self._kv.statistics().queue_depth
+
+        async def commit() -> None:
+            with scope:
+                try:
+                    self.outcomes[name] = await self._kv.commit(txn)
+                except Exception as error:
+                    self.outcomes[name] = error
+
+        self._nursery.start_soon(commit)
+        await trio.testing.wait_all_tasks_blocked()
+        assert self._kv.statistics().queue_depth <= depth + 1
+        return scope
+
+
+def one_put(key: bytes, value: bytes = b"") -> Txn:
+    return Txn(puts=[Put(key, value)])
