@@ -162,9 +162,9 @@ def decode_footer(footer: Buffer, where: str) -> Footer:
     if _TRAILER.unpack(trailer)[1] != checksum:
         raise BytesCorrupt(where, "the footer's checksum differs")
     magic, number, name_length, block_size, encoding, data_size, blocks = _HEADER.unpack_from(head)
-    if number > FOOTER_FORMAT:
+    if magic == _MAGIC and number > FOOTER_FORMAT:
         raise FormatTooNew(where, number, FOOTER_FORMAT)
-    known = magic == _MAGIC and block_size == BLOCK_SIZE and encoding == _PLAIN
+    known = magic == _MAGIC and number == FOOTER_FORMAT and block_size == BLOCK_SIZE and encoding == _PLAIN
     crcs_at = _HEADER.size + name_length
     if not known or blocks != -(-data_size // BLOCK_SIZE) or len(head) != crcs_at + 4 * blocks:
         raise BytesCorrupt(where, "the footer is not one of this store's")

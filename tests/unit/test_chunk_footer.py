@@ -89,15 +89,17 @@ def test_no_bytes_crash_the_decoder(junk: bytes) -> None:
 def test_fields_that_contradict_each_other() -> None:
     """A footer whose checksum fits but whose fields don't is refused: other magic, block size, encoding or count."""
     footer, _ = footer_of(bytes(2 * BLOCK_SIZE))
-    for at, value in ((0, b"X"), (10, b"\x09"), (12, b"\x01"), (16, b"\x01"), (20, b"\x01"), (28, b"\x03")):
+    for at, value in ((0, b"X"), (8, b"\x00"), (10, b"\x09"), (12, b"\x01"), (16, b"\x01"), (20, b"\x01"), (28, b"\x03")):
         changed = with_crc(footer[:at] + value + footer[at + len(value) :])
         with pytest.raises(BytesCorrupt):
             decode_footer(changed, "here")
 
 
 def test_a_newer_format_is_refused() -> None:
-    """A whole footer of a newer format is not called damaged: its bytes may be right."""
+    """A whole footer of a newer format is not called damaged; a stranger's footer is."""
     footer, ref = footer_of(b"x")
+    with pytest.raises(BytesCorrupt):
+        decode_footer(with_crc(b"X" + footer[1:8] + b"\x02" + footer[9:]), "here")
     newer = with_crc(footer[:8] + struct.pack("<H", FOOTER_FORMAT + 1) + footer[10:])
     with pytest.raises(FormatTooNew) as caught:
         check_footer(newer, ref)
