@@ -296,6 +296,11 @@ class LimitsSettings(Section):
     stop_grace_seconds: float = option(
         10.0, "How long running requests may go on when the daemon is told to stop.", rule=Bounds(0)
     )
+    device_deadline_seconds: float = option(
+        120.0,
+        "A disk operation that takes longer means that the device hangs: the daemon ends itself.",
+        rule=SECONDS,
+    )
     header_bytes: int = option(16384, "Size of a request's head.", rule=Bounds(1024, MIB))
     header_timeout_seconds: float = option(
         10.0, "Time for a request's head to arrive, and for a TLS handshake.", rule=SECONDS

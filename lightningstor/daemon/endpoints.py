@@ -26,6 +26,7 @@ __all__ = [
     "admin_server",
     "http_limits",
     "listen",
+    "listen_failed",
     "s3_listen_context",
     "s3_server",
     "s3_settings",
@@ -66,13 +67,18 @@ async def listen(address: Address, option: str, tls: SSLContext | None = None) -
     try:
         return await open_listeners(address.host, address.port, tls=tls)
     except OSError as error:
-        flag = "--" + option.replace("_", "-")
-        hints = {
-            errno.EADDRINUSE: f"; something else listens there, choose another with {flag}",
-            errno.EACCES: f"; ports below 1024 need rights, choose another with {flag}",
-            errno.EADDRNOTAVAIL: f"; this machine has no such address, choose another with {flag}",
-        }
-        raise ListenFailed(f"{error.strerror or error}{hints.get(error.errno or 0, '')}") from error
+        raise listen_failed(error, option) from error
+
+
+def listen_failed(error: OSError, option: str) -> ListenFailed:
+    """The error of a listener of option `option`, in words that help."""
+    flag = "--" + option.replace("_", "-")
+    hints = {
+        errno.EADDRINUSE: f"; something else listens there, choose another with {flag}",
+        errno.EACCES: f"; ports below 1024 need rights, choose another with {flag}",
+        errno.EADDRNOTAVAIL: f"; this machine has no such address, choose another with {flag}",
+    }
+    return ListenFailed(f"{error.strerror or error}{hints.get(error.errno or 0, '')}")
 
 
 def s3_listen_context(config: Config) -> SSLContext | None:

@@ -9,7 +9,25 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["remove_ready_file", "sd_notify", "write_ready_file"]
+__all__ = ["ReadyFileFailed", "clear_ready_file", "remove_ready_file", "sd_notify", "write_ready_file"]
+
+
+class ReadyFileFailed(Exception):
+    """The ready file cannot be written. The message says why."""
+
+
+def clear_ready_file(path: Path) -> None:
+    """Remove the ready file of a daemon that crashed, so that nobody takes it for ours.
+
+    Raises:
+        ReadyFileFailed: it cannot be removed, or there is no such directory: better told now than when ready.
+    """
+    if not path.parent.is_dir():
+        raise ReadyFileFailed(f"cannot write the ready file {path}: there is no directory {path.parent}")
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReadyFileFailed(f"cannot replace the ready file {path}: {error.strerror}") from error
 
 
 def write_ready_file(path: Path, addresses: Mapping[str, str | None]) -> None:
@@ -17,10 +35,17 @@ def write_ready_file(path: Path, addresses: Mapping[str, str | None]) -> None:
 
     Args:
         addresses: by listener ("s3", "grpc", "admin"), `host:port`; None for one that is off.
+
+    Raises:
+        ReadyFileFailed: it cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps({**addresses, "pid": os.getpid()}) + "\n", "utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps({**addresses, "pid": os.getpid()}) + "\n", "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ReadyFileFailed(f"cannot write the ready file {path}: {error.strerror}") from error
 
 
 def remove_ready_file(path: Path) -> None:

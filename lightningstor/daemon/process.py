@@ -18,7 +18,13 @@ from lightningstor.config.load import DEFAULT
 from lightningstor.daemon.datadir import DataDirectoryUnusable
 from lightningstor.daemon.groups import leaves
 from lightningstor.daemon.identity import NoRootCredentials
-from lightningstor.daemon.notify import remove_ready_file, sd_notify, write_ready_file
+from lightningstor.daemon.notify import (
+    ReadyFileFailed,
+    clear_ready_file,
+    remove_ready_file,
+    sd_notify,
+    write_ready_file,
+)
 from lightningstor.daemon.storage import data_root, in_memory
 from lightningstor.daemon.supervisor import Bound, BucketNotCreated, ListenFailed, Stop, serve
 from lightningstor.errors import StoreError
@@ -30,7 +36,14 @@ EXIT_FAILED: Final = 1
 WATCHDOG_S: Final = 1.8
 """After the grace period, how long the orderly end may take until the process ends itself: exit ≤ grace + 2 s."""
 
-_EXPECTED: Final = (ListenFailed, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated, StoreError)
+_EXPECTED: Final = (
+    ReadyFileFailed,
+    ListenFailed,
+    DataDirectoryUnusable,
+    NoRootCredentials,
+    BucketNotCreated,
+    StoreError,
+)
 """Errors that a message explains; anything else is shown with its traceback."""
 
 _GC_THRESHOLD: Final = 20_000
@@ -48,6 +61,8 @@ def run_daemon(loaded: Loaded) -> int:
     if loaded.origins["server.data_dir"] == DEFAULT and not in_memory(config):
         logger.info("nobody named a data directory: using %s", data_root(config))
     try:
+        if config.server.ready_file is not None:
+            clear_ready_file(config.server.ready_file)
         trio.run(_main, loaded)
     except KeyboardInterrupt:  # before the signals were ours
         return EXIT_FAILED
@@ -77,7 +92,7 @@ async def _main(loaded: Loaded) -> None:
 
 
 async def _serve(loaded: Loaded, stop: Stop, *, task_status: trio.TaskStatus[Bound]) -> None:
-    await serve(loaded.config, stop=stop, task_status=task_status)
+    await serve(loaded.config, stop=stop, on_hang=_leave, task_status=task_status)
 
 
 def _announce(loaded: Loaded, bound: Bound) -> None:
@@ -110,8 +125,13 @@ def _start_watchdog(deadline_s: float) -> None:
 
     def bark() -> None:
         os.write(2, b'{"level": "critical", "message": "the end took too long: leaving at once"}\n')
-        os._exit(EXIT_FAILED)
+        _leave()
 
     timer = threading.Timer(deadline_s, bark)
     timer.daemon = True
     timer.start()
+
+
+def _leave() -> None:
+    """End the process without another word: a thread that hangs in a system call would keep any other end waiting."""
+    os._exit(EXIT_FAILED)

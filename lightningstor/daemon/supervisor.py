@@ -10,6 +10,9 @@ What is started first is closed last. Nothing here knows of signals or processes
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Final
 
 import trio
@@ -22,9 +25,11 @@ from lightningstor.daemon.endpoints import (
     Server,
     admin_server,
     listen,
+    listen_failed,
     s3_listen_context,
     s3_server,
 )
+from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import ROOT, load_stored, prepare_identity
 from lightningstor.daemon.jobs import Job, Usage, run_job, store_jobs
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
@@ -94,6 +99,7 @@ async def serve(
     *,
     world: World | None = None,
     stop: Stop | None = None,
+    on_hang: Callable[[], None] | None = None,
     task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a daemon until it is told to stop, or cancelled, which is the same: both give requests the grace period.
@@ -104,18 +110,21 @@ async def serve(
         config: see `lightningstor.config.load`, or make a `Config` by hand.
         world: the doors to the outside; the real ones by default.
         stop: to tell it by; cancelling the scope needs none.
+        on_hang: called when a disk operation has been running for `limits.device_deadline_seconds`; None: wait on.
 
     Raises:
         ListenFailed: an address cannot be listened on.
         StoreLocked, FormatTooNew, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated: see there.
     """
     stop = stop or Stop()
-    world = world or production_world(config.storage.threads)
+    world, blocking = watched(world or production_world(config.storage.threads))
     async with trio.open_nursery() as outside:
         outside.start_soon(_ask_when_cancelled, stop)
+        if on_hang is not None:
+            outside.start_soon(watch, blocking, config.limits.device_deadline_seconds, on_hang)
         # From here on a cancelled caller waits for the orderly end, which the grace period bounds.
         with trio.CancelScope(shield=True):
-            await _Daemon(config, world, stop).run(task_status)
+            await _Daemon(config, world, blocking, stop).run(task_status)
         outside.cancel_scope.cancel()
 
 
@@ -132,6 +141,7 @@ class _Daemon:
 
     config: Config
     world: World
+    blocking: WatchedBlocking
     stop: Stop
     metrics: Metrics = field(factory=Metrics, init=False)
 
@@ -186,23 +196,25 @@ class _Daemon:
         self, storage: Storage, credentials: CredentialStore, task_status: trio.TaskStatus[Bound]
     ) -> None:
         s3 = s3_server(self.config, self.world, storage.store, credentials, self.metrics)
-        readiness = Readiness({**storage.health, "daemon": lambda: "stopping" if self.stop.asked else None})
+        stopping = {"daemon": lambda: "stopping" if self.stop.asked else None}
+        readiness = Readiness({**storage.health, "device": self.blocking.reason, **stopping})
         async with trio.open_nursery() as private:
             admin = admin_server(self.world, readiness, self.metrics)
             admin_address = await self._start_http(private, admin, self.config.server.admin_addr, "admin_addr")
-            async with trio.open_nursery() as public:
+            async with trio.open_nursery() as public, trio.open_nursery() as grpc:
                 self.stop.cancels(public.cancel_scope)
                 tls = s3_listen_context(self.config)
                 listeners = await listen(self.config.server.s3_addr, "s3_addr", tls)
                 await public.start(s3.serve, listeners)
                 s3_address = Address(*listeners[0].address)
-                grpc_address = await self._start_grpc(public)
+                grpc_address = await self._start_grpc(grpc)
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)
                 await self.stop.wait()
                 logger.info("stopping")
                 s3.stop(self.config.limits.stop_grace_seconds)
+                grpc.cancel_scope.cancel()
             admin.stop(0)
 
     async def _start_http(
@@ -215,5 +227,16 @@ class _Daemon:
         return str(Address(*listeners[0].address))
 
     async def _start_grpc(self, nursery: trio.Nursery) -> str | None:
-        """The gRPC server ends with the public nursery: its health watches never end by themselves."""
-        return None
+        """Start gRPC; it ends with the nursery's scope, for its health watches never end by themselves."""
+        address = self.config.server.grpc_addr
+        if address is None:
+            return None
+        if find_spec("lightningstor.rpc.server") is None:
+            logger.warning("this version has no gRPC port yet: %s stays closed", address)
+            return None
+        serve_grpc = import_module("lightningstor.rpc.server").serve
+        try:
+            host, port = await nursery.start(serve_grpc, address.host, address.port)
+        except OSError as error:
+            raise listen_failed(error, "grpc_addr") from error
+        return str(Address(host, port))
