@@ -203,7 +203,7 @@ class InvalidTag(StoreError):
 
 @define(slots=True)
 class UnsupportedStorageClass(StoreError):
-    """The storage class is not known (`offered=False` and not an S3 name) or not offered here."""
+    """The storage class is not offered here; `known`: it is one of S3's."""
 
     storage_class: str
     known: bool
@@ -365,7 +365,10 @@ class QuotaExceeded(StoreError):
 
 @define(slots=True)
 class BytesCorrupt(StoreError):
-    """Stored bytes are not those that were written: a checksum differs. `where` names the file or row."""
+    """Stored bytes are not those that were written.
+
+    `where` names the file or row, `reason` says how it was found.
+    """
 
     where: str
     reason: str
@@ -394,7 +397,7 @@ class StorageFull(StoreError):
 
 @define(slots=True)
 class StorageReadOnly(StoreError):
-    """The store takes no writes since the device refused one; reads still work. `reason` says which."""
+    """The store takes no writes since the device refused one; reads still work."""
 
     reason: str
 

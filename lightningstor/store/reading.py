@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import trio
 from attrs import define
 
 from lightningstor.chunks.api import Buffer, ChunkRef
@@ -191,7 +192,8 @@ class _BodyPieces:
         self._part: _BodyPieces | None = None
 
     async def next(self) -> Buffer | None:
-        """The next piece; None behind the last."""
+        """The next piece; None behind the last. Notices a cancellation, even if nothing has to be waited for."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         while self._offset < self._end:
             piece = await (self._from_chunks() if self._body.layout == "chunks" else self._from_parts())
             if piece is not None:

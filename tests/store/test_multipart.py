@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -32,9 +30,8 @@ from lightningstor.model.records import ObjectChecksum
 from lightningstor.store.api import CompletePart, ObjectDraft, ReadPlan, UploadDraft, WriteConditions, Written
 from lightningstor.store.copy import Source
 from lightningstor.store.store import Store
+from tests.conftest import Figure
 from tests.store.content import OWNER, BytesBody, make_bucket, md5, put, random_bytes, read
-
-RecordProperty = Callable[[str, object], None]
 
 PARTS = [random_bytes(100 << 10, 1), random_bytes((1 << 20) + 5, 2), b"the last may be small"]
 
@@ -249,10 +246,11 @@ async def _race(store: Store, key: str, *, complete_first: bool) -> list[str]:
     return won
 
 
-async def test_complete_against_abort_has_one_winner(store: Store, record_property: RecordProperty) -> None:
+@pytest.mark.proof
+async def test_complete_against_abort_has_one_winner(store: Store, proof_full: bool, figure: Figure) -> None:
     """Run at once, one of the two succeeds; the object is there exactly if Complete did (PROOF 17)."""
     await make_bucket(store)
-    races = int(os.environ.get("LIGHTNINGSTOR_PROOF_RACES", "40"))
+    races = 1000 if proof_full else 40
     for turn in range(races):
         won = await _race(store, f"key{turn}", complete_first=turn % 2 == 0)
         assert len(won) == 1
@@ -260,7 +258,7 @@ async def test_complete_against_abort_has_one_winner(store: Store, record_proper
         assert bool(listing.objects) == (won == ["complete"])
         if listing.objects:
             await store.deletes.delete("bucket", f"key{turn}", OWNER)
-    record_property("races", races)
+    figure(f"{races} races, one winner each")
 
 
 async def test_a_part_made_of_an_object(store: Store) -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from lightningstor.errors import IncompleteBody, StoreError
 from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
 from lightningstor.s3.wire.faults import InvalidChunkSize, MalformedTrailer, SignatureDoesNotMatch
-from lightningstor.s3.wire.sigv4 import signing_key
+from lightningstor.s3.wire.signing_key import signing_key
+from tests.conftest import Figure
 
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SECRET = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TIME, SCOPE = "20130524T000000Z", "20130524/us-east-1/s3/aws4_request"
 SEED = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
 EMPTY = sha256(b"").hexdigest()
@@ -26,7 +27,7 @@ def verifier(seed: str = SEED) -> ChunkVerifier:
 
 def signed_body(chunks: list[bytes], trailer: dict[str, str] | None = None) -> bytes:
     """A body as a client signs it, written from the documentation and independent of the decoder."""
-    key = b"AWS4" + SECRET.encode()
+    key = b"AWS4" + SECRET
     for part in SCOPE.split("/"):
         key = hmac.new(key, part.encode(), "sha256").digest()
     previous, out = SEED, b""
@@ -79,7 +80,7 @@ def test_pieces_do_not_matter(sizes: list[int], last: int, piece: int) -> None:
     assert decoder.trailers == trailer
 
 
-def test_every_flipped_byte_is_refused() -> None:
+def test_every_flipped_byte_is_refused(figure: Figure) -> None:
     """A changed byte anywhere in framing, content, signatures or trailer is refused before its chunk is given out."""
     chunks = [b"a" * 8192, b"b" * 100]
     body = signed_body(chunks, {"x-amz-checksum-crc32": "AAAAAA=="})
@@ -89,7 +90,7 @@ def test_every_flipped_byte_is_refused() -> None:
         flipped[at] ^= 1
         with pytest.raises(StoreError):
             decode(AwsChunkedDecoder(8292, verifier(), "x-amz-checksum-crc32"), bytes(flipped))
-    print(f"{len(places)} flipped bytes refused")
+    figure(f"{len(places)} flipped bytes refused")
 
 
 def test_nothing_of_a_forged_chunk_is_given_out() -> None:

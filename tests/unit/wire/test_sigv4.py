@@ -12,21 +12,23 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightningstor.errors import StoreError
+from lightningstor.errors import AccessDenied, StoreError
 from lightningstor.s3.wire import sigv4
 from lightningstor.s3.wire.dates import amz_time, parse_amz_time
 from lightningstor.s3.wire.faults import (
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
     HeadersNotSigned,
-    MissingSecurityHeader,
+    InvalidArgument,
+    InvalidRequest,
     NotImplementedHere,
     RequestExpired,
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
 )
+from tests.conftest import Figure
 
-KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 EXAMPLE_TIME = "20130524T000000Z"
 EXAMPLE_MS = parse_amz_time(EXAMPLE_TIME)
 HOST = b"examplebucket.s3.amazonaws.com"
@@ -122,7 +124,7 @@ def test_botocore_and_we_sign_alike(key: str, parameters: list[tuple[str, str]],
     path = "/bucket/" + quote(key, safe="/~")
     query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in parameters)
     url = f"http://localhost:9000{path}" + (f"?{query}" if query else "")
-    credentials = Credentials(KEY, SECRET)
+    credentials = Credentials(KEY, SECRET.decode())
     now = int(time.time() * 1000)  # botocore signs with the clock of the machine
     request = AWSRequest("GET", url, headers={"x-amz-meta-a": meta})
     request.context["client_config"] = None
@@ -138,7 +140,7 @@ def test_botocore_and_we_sign_alike(key: str, parameters: list[tuple[str, str]],
 
 
 @pytest.mark.parametrize("example", range(len(EXAMPLES)))
-def test_every_flipped_byte_is_refused(example: int) -> None:
+def test_every_flipped_byte_is_refused(example: int, figure: Figure) -> None:
     """One bit changed in path, query, a signed header or the signature: never accepted, and nothing else raised."""
     method, path, query, extra, signature = EXAMPLES[example]
     headers = example_headers(extra, signature)
@@ -161,7 +163,7 @@ def test_every_flipped_byte_is_refused(example: int) -> None:
             with pytest.raises(StoreError):
                 check(method, new_path, new_query, changed)
             tried += 1
-    print(f"{tried} flipped bytes refused")
+    figure(f"{tried} flipped bytes refused")
     assert tried > 200
 
 
@@ -208,8 +210,8 @@ def test_headers_that_must_be_signed() -> None:
 @pytest.mark.parametrize(
     ("authorization", "error"),
     [
-        (b"", AuthorizationHeaderMalformed),
-        (b"Basic abc", AuthorizationHeaderMalformed),
+        (b"", InvalidArgument),
+        (b"Basic abc", InvalidArgument),
         (b"AWS4-HMAC-SHA256 ", AuthorizationHeaderMalformed),
         (b"AWS4-HMAC-SHA256 Credential=a,SignedHeaders=host,Signature=b", AuthorizationHeaderMalformed),
         (b"AWS4-HMAC-SHA256 Credential=a/20130524/r/s3/aws4_request,Signature=b", AuthorizationHeaderMalformed),
@@ -234,8 +236,8 @@ def test_headers_that_cannot_be_read(authorization: bytes, error: type[StoreErro
 def test_headers_that_are_missing() -> None:
     """A time and a payload hash must come; Date may stand in for x-amz-date."""
     headers = example_headers({}, "0" * 64)
-    for name in (b"x-amz-date", b"x-amz-content-sha256"):
-        with pytest.raises(MissingSecurityHeader):
+    for name, error in ((b"x-amz-date", AccessDenied), (b"x-amz-content-sha256", InvalidRequest)):
+        with pytest.raises(error):
             sigv4.parse_authorization({key: value for key, value in headers.items() if key != name})
     del headers[b"x-amz-date"]
     headers[b"date"] = b"Fri, 24 May 2013 00:00:00 GMT"

@@ -1,0 +1,206 @@
+"""Every operation, cancelled at every step: the old state or the new one, and nothing else (PROOF 18)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from attrs import define, field
+
+from lightningstor.errors import NoSuchKey
+from lightningstor.model.codec import MANIFEST, PART_LIST
+from lightningstor.store.api import CompletePart, ObjectDraft, UploadDraft, WriteConditions
+from lightningstor.store.copy import Source
+from lightningstor.store.store import Store
+from tests.conftest import Figure
+from tests.store.conftest import disk_store, memory_store
+from tests.store.content import OWNER, BytesBody, make_bucket, put, random_bytes, read
+
+_STEPS_MAX = 600
+_SHORT_STRIDE = 3
+SMALL, LARGE = b"small", random_bytes(2_500_000)
+OLD = b"the old object"
+
+
+class CancelAtStep(trio.abc.Instrument):
+    """Cancels a scope at the n-th step that any task takes while the operation runs; 0: before it begins."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.seen = 0
+        self.running = False
+        self.scope = trio.CancelScope()
+
+    def begin(self) -> None:
+        self.running = True
+        if not self.step:
+            self.scope.cancel()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if self.running:
+            self.seen += 1
+            if self.seen == self.step:
+                self.scope.cancel()
+
+
+@define
+class Trial:
+    """A store that holds an old object, and what an operation needs."""
+
+    store: Store
+    upload_id: str = ""
+    parts: list[CompletePart] = field(factory=list)
+
+
+async def prepare_nothing(trial: Trial) -> None:
+    pass
+
+
+async def prepare_upload(trial: Trial) -> None:
+    draft = UploadDraft(ObjectDraft(OWNER))
+    trial.upload_id = (await trial.store.uploads.create("bucket", "key", draft)).upload_id
+    part = await trial.store.uploads.put_part("bucket", "key", trial.upload_id, 1, BytesBody(LARGE))
+    trial.parts = [CompletePart(1, part.etag)]
+
+
+async def prepare_source(trial: Trial) -> None:
+    await put(trial.store, "source", LARGE)
+
+
+async def do_put_small(trial: Trial) -> None:
+    await put(trial.store, "key", SMALL)
+
+
+async def do_put_large(trial: Trial) -> None:
+    await put(trial.store, "key", LARGE)
+
+
+async def do_put_part(trial: Trial) -> None:
+    await trial.store.uploads.put_part("bucket", "key", trial.upload_id, 1, BytesBody(LARGE[::-1]))
+
+
+async def do_complete(trial: Trial) -> None:
+    await trial.store.completions.complete("bucket", "key", trial.upload_id, trial.parts, conditions=WriteConditions())
+
+
+async def do_abort(trial: Trial) -> None:
+    await trial.store.uploads.abort("bucket", "key", trial.upload_id)
+
+
+async def do_copy(trial: Trial) -> None:
+    await trial.store.copies.copy(
+        Source("bucket", "source"),
+        lambda found: None,
+        "bucket",
+        "key",
+        lambda found: ObjectDraft(OWNER),
+        WriteConditions(),
+        replace_metadata=False,
+    )
+
+
+async def do_get(trial: Trial) -> None:
+    assert await read(trial.store, "source") == LARGE
+
+
+async def do_delete(trial: Trial) -> None:
+    await trial.store.deletes.delete("bucket", "key", OWNER)
+
+
+async def do_delete_bucket(trial: Trial) -> None:
+    await trial.store.buckets.delete("empty")
+
+
+Prepare = Callable[[Trial], Awaitable[None]]
+OPERATIONS: dict[str, tuple[Prepare, Prepare, set[bytes | None]]] = {
+    "put small": (prepare_nothing, do_put_small, {OLD, SMALL}),
+    "put large": (prepare_nothing, do_put_large, {OLD, LARGE}),
+    "put part": (prepare_upload, do_put_part, {OLD}),
+    "complete": (prepare_upload, do_complete, {OLD, LARGE}),
+    "abort": (prepare_upload, do_abort, {OLD}),
+    "copy": (prepare_source, do_copy, {OLD, LARGE}),
+    "get": (prepare_source, do_get, {OLD}),
+    "delete": (prepare_nothing, do_delete, {OLD, None}),
+    "delete bucket": (prepare_nothing, do_delete_bucket, {OLD}),
+}
+
+
+async def current(store: Store) -> bytes | None:
+    try:
+        return await read(store, "key")
+    except NoSuchKey:
+        return None
+
+
+async def referenced_chunks(store: Store) -> set[str]:
+    """The chunks that manifests name."""
+    rows = await store.ctx.kv.scan(b"lightningstor/manifests/", b"lightningstor/manifests0", 1000)
+    found: set[str] = set()
+    for row in rows:
+        if b'"chunks":[' in row.value:
+            found.update(ref.chunk_id for ref in MANIFEST.decode(row.value).chunks)
+        else:
+            PART_LIST.decode(row.value)
+    return found
+
+
+async def check_nothing_left(store: Store, allowed: set[bytes | None]) -> None:
+    """The key holds an allowed state whole, every chunk is referred to, and no lock or pin is held."""
+    assert await current(store) in allowed
+    assert len(store.ctx.latches) == 0
+    assert len(store.ctx.pins) == 0
+    await put(store, "another", b"the store goes on")
+    await store.buckets.set_tags("bucket", {"still": "writable"})
+    await store.collector.run()
+    chunks = set(await store.ctx.chunks.store.list_chunks("", 1000))
+    assert chunks == await referenced_chunks(store)
+
+
+@asynccontextmanager
+async def opened(kind: str, root: Path) -> AsyncIterator[Store]:
+    async with memory_store() if kind == "memory" else disk_store(root) as store:
+        yield store
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_cancelled_at_every_step(name: str, kind: str, tmp_path: Path, proof_full: bool, figure: Figure) -> None:
+    """Whatever step the cancellation meets, what is left is one of the two states, and nothing besides."""
+    prepare, operate, allowed = OPERATIONS[name]
+    counts = {"cancelled": 0, "finished": 0}
+    for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
+        instrument = CancelAtStep(step)
+        root = tmp_path / str(step)
+
+        async def trial(instrument: CancelAtStep = instrument, root: Path = root) -> bool:
+            async with opened(kind, root) as store:
+                await make_bucket(store)
+                await make_bucket(store, "empty")
+                await put(store, "key", OLD)
+                state = Trial(store)
+                await prepare(state)
+                descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+                instrument.begin()
+                with instrument.scope:
+                    await operate(state)
+                instrument.running = False
+                cancelled = instrument.scope.cancelled_caught
+                await check_nothing_left(store, allowed)
+                if descriptors:
+                    assert len(os.listdir("/proc/self/fd")) <= descriptors + 1
+                return cancelled
+
+        if kind == "disk":
+            root.mkdir()
+        cancelled = trio.run(trial, instruments=[instrument])
+        counts["cancelled" if cancelled else "finished"] += 1
+        if instrument.seen < step:
+            break
+    figure(f"{name} on {kind}: {step} steps, {counts}")
+    assert counts["cancelled"] > 0
+    assert counts["finished"] > 0
