@@ -195,7 +195,7 @@ class MetadataTooLarge(StoreError):
 
 @define(slots=True)
 class InvalidTag(StoreError):
-    """A tag set breaks a rule: too many tags, a key given twice, a key or value too long or with a forbidden character."""
+    """A tag set breaks a rule: too many tags, or a key or value that is too long or has a forbidden character."""
 
     reason: str
     key: str | None = None

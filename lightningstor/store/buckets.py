@@ -179,6 +179,7 @@ class Buckets:
         """
         ctx = self.ctx
         attempts = Attempts(ctx, name)
+        await trio.lowlevel.checkpoint_if_cancelled()
         while True:
             located = await self.catalog.locate(name)
             if not is_deleting(ctx, located.bucket):
