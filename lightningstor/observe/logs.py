@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Final, TextIO
 
 from lightningstor.observe.redact import Redactor
@@ -33,9 +34,17 @@ _LEVELS: Final = {
 }
 
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+@lru_cache(maxsize=2)
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+
+
 def _timestamp(seconds: float) -> str:
     whole = int(seconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -67,7 +76,7 @@ class JsonFormatter(logging.Formatter):
         trace = _traceback(record)
         if trace is not None:
             line["traceback"] = trace
-        return redactor.clean(json.dumps(line, ensure_ascii=False, default=str))
+        return redactor.clean(_encode(line))
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -89,6 +98,9 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
+    # What no line shows need not be found out: Python's own advice for quick logging (logging, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.raiseExceptions = False  # a broken pipe at the log's end is no reason to stop storing
     logging.captureWarnings(True)
     sys.excepthook = _log_unhandled

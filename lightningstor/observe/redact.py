@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Final
 from urllib.parse import quote
 
@@ -13,8 +14,7 @@ _HIDDEN: Final = "[hidden]"
 _SHORTEST: Final = 8
 """Secrets below this length are not looked for: they would hide ordinary words. The configuration refuses them."""
 
-_PATTERNS: Final = re.compile(
-    r"""
+_PATTERNS: Final = r"""
     (?P<keep>
         # SigV4 and SigV2 in a query or in a header's parameters; session tokens, also of S3 Express
         \b X-Amz-(?:Signature|Security-Token|S3session-Token) (?: = | %3D | ["']? \s* [:,=] \s* (?: b?["'] )? )
@@ -33,9 +33,15 @@ _PATTERNS: Final = re.compile(
       | AWS [ ] [^\s"']+
       | [^\s&"',;)\]}>]+
     )
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+    """
+
+_WORDS: Final = ("signature", "token", "authorization", "bearer", "aws ")
+"""One of these is in every text that `_patterns` finds something in; most lines have none."""
+
+
+@cache
+def _patterns() -> re.Pattern[str]:
+    return re.compile(_PATTERNS, re.IGNORECASE | re.VERBOSE)
 
 
 class Redactor:
@@ -46,7 +52,7 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._secrets: re.Pattern[str] | None = None
+        self._secrets: re.Pattern[str] | None = None  # made when first needed after a registration
         self._spellings: set[str] = set()
 
     def register(self, secret: str | bytes) -> None:
@@ -55,14 +61,19 @@ class Redactor:
         if len(text) < _SHORTEST:
             return
         self._spellings |= {text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe=""), quote(text)}
-        longest_first = sorted(self._spellings, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, longest_first)))
+        self._secrets = None
 
     def clean(self, text: str) -> str:
         """The text with everything hidden that must be."""
-        if self._secrets is not None:
+        if self._spellings:
+            if self._secrets is None:
+                longest_first = sorted(self._spellings, key=len, reverse=True)
+                self._secrets = re.compile("|".join(map(re.escape, longest_first)))
             text = self._secrets.sub(_HIDDEN, text)
-        return _PATTERNS.sub(_hide_value, text)
+        lowered = text.lower()
+        if any(word in lowered for word in _WORDS):
+            text = _patterns().sub(_hide_value, text)
+        return text
 
 
 def _hide_value(match: re.Match[str]) -> str:

@@ -23,8 +23,12 @@ def stream() -> Iterator[io.StringIO]:
     """Where logs go during the test; logging is put back afterwards."""
     root, hook, raising = logging.getLogger(), sys.excepthook, logging.raiseExceptions
     handlers, level = root.handlers[:], root.level
+    switches = ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
+    before = {name: getattr(logging, name) for name in switches}
     yield io.StringIO()
     root.handlers[:], sys.excepthook, logging.raiseExceptions = handlers, hook, raising
+    for name, value in before.items():
+        setattr(logging, name, value)
     root.setLevel(level)
     logging.captureWarnings(False)
 
