@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lightningstor.s3.body import RequestBody
     from lightningstor.s3.endpoint import Endpoint
     from lightningstor.s3.wire.operations import Operation
+    from lightningstor.s3.wire.signing_key import SigningKey
     from lightningstor.s3.wire.sigv4 import SignedRequest
 
 __all__ = ["Call", "Headers", "Receive", "Scope", "Send"]
@@ -96,7 +97,7 @@ class Call:
         self.query: dict[str, str] = {}
         self.operation_name = "Unmatched"
         self.content_sha256: str | None = None
-        self.signed: tuple[bytes, SignedRequest] | None = None
+        self.signed: tuple[SigningKey, SignedRequest] | None = None
         self.found: Bucket | None = None
         self.status = 0
         self.s3_code: str | None = None

@@ -6,7 +6,7 @@ Source: "Checking object integrity in Amazon S3", User Guide; PutObject and Crea
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -18,18 +18,21 @@ __all__ = [
     "FULL_OBJECT",
     "HEADER_PREFIX",
     "MULTIPART_TYPES",
+    "SEVERAL_CHECKSUMS",
     "Checksum",
     "checksum_header",
     "content_md5",
     "decode_checksum",
     "default_type",
     "known_algorithm",
+    "multipart_type",
     "requested_checksum",
 ]
 
 HEADER_PREFIX: Final = b"x-amz-checksum-"
 COMPOSITE: Final = "COMPOSITE"
 FULL_OBJECT: Final = "FULL_OBJECT"
+SEVERAL_CHECKSUMS: Final = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 
 ALGORITHMS: Final[Mapping[str, int]] = {
     "CRC32": 4,
@@ -55,6 +58,13 @@ MULTIPART_TYPES: Final[Mapping[str, frozenset[str]]] = {
 """How the checksum of a multipart object may be made, by algorithm; others are not offered for multipart."""
 
 _HEADERS: Final = {HEADER_PREFIX + name.lower().encode(): name for name in (*ALGORITHMS, *_NOT_HERE)}
+_DIRECTIVES: Final = frozenset({b"x-amz-checksum-mode", b"x-amz-checksum-type", b"x-amz-checksum-algorithm"})
+"""What begins like a checksum's header and is none."""
+
+
+def checksum_header(algorithm: str) -> bytes:
+    """`x-amz-checksum-crc32` and its kin."""
+    return HEADER_PREFIX + algorithm.lower().encode()
 
 
 class Checksum(NamedTuple):
@@ -63,11 +73,6 @@ class Checksum(NamedTuple):
     algorithm: str
     digest: bytes
     value: str
-
-
-def checksum_header(algorithm: str) -> bytes:
-    """`x-amz-checksum-crc32` and its kin."""
-    return HEADER_PREFIX + algorithm.lower().encode()
 
 
 def known_algorithm(name: str) -> str:
@@ -92,6 +97,28 @@ def default_type(algorithm: str) -> str:
     return FULL_OBJECT if algorithm == "CRC64NVME" else COMPOSITE
 
 
+def multipart_type(algorithm: str, wanted: str | None) -> str:
+    """How a multipart object's checksum is made.
+
+    Args:
+        algorithm: S3's name. wanted: "COMPOSITE", "FULL_OBJECT", or None for the algorithm's default.
+
+    Raises:
+        InvalidRequest: S3 does not make that kind of that algorithm, or has none of that name.
+        NotImplementedHere: an algorithm that is not offered for multipart here.
+    """
+    types = MULTIPART_TYPES.get(known_algorithm(algorithm))
+    if types is None:
+        raise NotImplementedHere(f"checksum algorithm {algorithm.upper()} for multipart uploads")
+    if wanted is None:
+        return default_type(algorithm.upper())
+    if wanted not in types:
+        raise InvalidRequest(
+            f"The {wanted} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+        )
+    return wanted
+
+
 def decode_checksum(algorithm: str, value: str, where: str) -> bytes:
     """The raw digest of a base64 value.
 
@@ -101,37 +128,51 @@ def decode_checksum(algorithm: str, value: str, where: str) -> bytes:
     Raises:
         InvalidRequest
     """
-    try:
-        digest = b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if len(digest) != ALGORITHMS[algorithm]:
+    digest = _decoded(value)
+    if digest is None or len(digest) != ALGORITHMS[algorithm]:
         raise InvalidRequest(f"Value for {where} header is invalid.")
     return digest
+
+
+def _decoded(value: str) -> bytes | None:
+    """Bytes of a base64 text, which has one form only: padded, without spaces and without stray bits at its end."""
+    try:
+        data = b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if b64encode(data) == value.encode() else None
 
 
 def requested_checksum(headers: Mapping[bytes, bytes]) -> Checksum | None:
     """The checksum that came in a header.
 
     Raises:
-        InvalidRequest: more than one, a malformed one, or another than x-amz-sdk-checksum-algorithm names.
+        InvalidRequest: more than one, a malformed one, one of an unknown algorithm, or another than
+            x-amz-sdk-checksum-algorithm names.
+        NotImplementedHere: of an algorithm that S3 has and this store hasn't.
     """
-    found: Checksum | None = None
-    for header, algorithm in _HEADERS.items():
-        raw = headers.get(header)
-        if raw is None:
-            continue
-        if found is not None:
-            raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
-        known_algorithm(algorithm)
-        value = raw.decode("latin-1").strip()
-        found = Checksum(algorithm, decode_checksum(algorithm, value, header.decode()), value)
+    found: bytes | None = None
+    for header in headers:
+        if header.startswith(HEADER_PREFIX) and header not in _DIRECTIVES:
+            if found is not None:
+                raise InvalidRequest(SEVERAL_CHECKSUMS)
+            found = header
+    checksum = None if found is None else _checksum_in(found, headers[found])
     announced = headers.get(b"x-amz-sdk-checksum-algorithm")
     if announced is not None:
         algorithm = known_algorithm(announced.decode("latin-1").strip())
-        if found is not None and found.algorithm != algorithm:
+        if checksum is not None and checksum.algorithm != algorithm:
             raise InvalidRequest("Value for x-amz-sdk-checksum-algorithm header is invalid.")
-    return found
+    return checksum
+
+
+def _checksum_in(header: bytes, raw: bytes) -> Checksum:
+    algorithm = _HEADERS.get(header)
+    if algorithm is None:
+        raise InvalidRequest("The algorithm type you specified in x-amz-checksum- header is invalid.")
+    known_algorithm(algorithm)
+    value = raw.decode("latin-1").strip()
+    return Checksum(algorithm, decode_checksum(algorithm, value, header.decode("latin-1")), value)
 
 
 def content_md5(headers: Mapping[bytes, bytes]) -> bytes | None:
@@ -144,10 +185,7 @@ def content_md5(headers: Mapping[bytes, bytes]) -> bytes | None:
     if raw is None:
         return None
     text = raw.decode("latin-1").strip()
-    try:
-        digest = b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if len(digest) != 16:
+    digest = _decoded(text)
+    if digest is None or len(digest) != 16:
         raise InvalidDigest(text)
     return digest

@@ -1,6 +1,13 @@
 """How a request's body comes: plain or in aws-chunks, signed or not, with a trailer or without.
 
-x-amz-content-sha256 says which ("Signature calculations: transferring a payload in multiple chunks", S3 API Reference).
+x-amz-content-sha256 says which ("Signature calculations: transferring a payload in multiple chunks", S3 API Reference):
+
+    value                                        chunks   signed by chunk   trailer
+    hex SHA-256 of the body                      no       (as a whole)      no
+    UNSIGNED-PAYLOAD, or no such header          no       no                no
+    STREAMING-AWS4-HMAC-SHA256-PAYLOAD           yes      yes               no
+    STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER   yes      yes               yes, signed
+    STREAMING-UNSIGNED-PAYLOAD-TRAILER           yes      no                yes
 """
 
 from __future__ import annotations
@@ -9,7 +16,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from lightningstor.errors import IncompleteBody
-from lightningstor.s3.wire.checksums import ALGORITHMS, HEADER_PREFIX, known_algorithm
+from lightningstor.s3.wire.checksums import HEADER_PREFIX, SEVERAL_CHECKSUMS, known_algorithm
 from lightningstor.s3.wire.faults import (
     InvalidArgument,
     InvalidRequest,
@@ -67,61 +74,79 @@ def _length(headers: Mapping[bytes, bytes], name: bytes) -> int | None:
     return int(text)
 
 
-def plan_payload(headers: Mapping[bytes, bytes], content_sha256: str | None) -> PayloadPlan:
+def plan_payload(headers: Mapping[bytes, bytes], signed_hash: str | None) -> PayloadPlan:
     """How this request's body is to be read.
 
     Args:
         headers: by lower-case name.
-        content_sha256: what the signature covers in place of the body's hash; None: no signature of version 4.
+        signed_hash: what a signature of version 4 covers in place of the body's hash; None: there is none, and the
+            header x-amz-content-sha256 speaks for itself.
 
     Raises:
         InvalidArgument, InvalidRequest, MissingContentLength, IncompleteBody, MalformedTrailer
-        NotImplementedHere: the asymmetric (ECDSA) modes.
+        NotImplementedHere: the asymmetric (ECDSA) modes, and checksums that this store hasn't.
     """
     wire_length = _length(headers, b"content-length")
-    encoding = headers.get(b"content-encoding")
-    announces_chunks = encoding is not None and b"aws-chunked" in encoding
-    if content_sha256 is None or content_sha256 == _UNSIGNED:
-        if announces_chunks and headers.get(b"x-amz-decoded-content-length") is not None:
-            raise InvalidRequest("Content-Encoding: aws-chunked needs a STREAMING- value in x-amz-content-sha256")
-        return PayloadPlan(wire_length, None, False, False, None, wire_length)
-    if len(content_sha256) == 64 and _HEX.issuperset(content_sha256):
-        return PayloadPlan(wire_length, content_sha256.lower(), False, False, None, wire_length)
-    mode = _MODES.get(content_sha256)
+    mode = signed_hash
     if mode is None:
-        if content_sha256.startswith("STREAMING-AWS4-ECDSA"):
-            raise NotImplementedHere(content_sha256)
-        raise InvalidArgument(
-            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
-            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
-            "x-amz-content-sha256",
-            content_sha256,
-        )
-    signed_chunks, has_trailer = mode
+        mode = headers.get(b"x-amz-content-sha256", b"").decode("latin-1") or _UNSIGNED
+    streaming = _MODES.get(mode)
+    if streaming is None:
+        _refuse_chunks(headers)
+        if mode == _UNSIGNED:
+            return PayloadPlan(wire_length, None, False, False, None, wire_length)
+        if len(mode) == 64 and _HEX.issuperset(mode):
+            return PayloadPlan(wire_length, mode.lower(), False, False, None, wire_length)
+        raise _unknown(mode)
+    signed_chunks, has_trailer = streaming
+    if signed_chunks and signed_hash is None:
+        raise InvalidRequest(f"{mode} needs a request that is signed with AWS4-HMAC-SHA256")
     length = _length(headers, b"x-amz-decoded-content-length")
     if length is None:
         raise MissingContentLength()
     if wire_length is not None and wire_length < length:
         raise IncompleteBody("Content-Length is less than x-amz-decoded-content-length", length, wire_length)
-    trailer = _trailer(headers) if has_trailer else None
-    return PayloadPlan(length, None, True, signed_chunks, trailer, wire_length)
+    return PayloadPlan(length, None, True, signed_chunks, _trailer(headers, has_trailer), wire_length)
 
 
-def _trailer(headers: Mapping[bytes, bytes]) -> str | None:
+def _refuse_chunks(headers: Mapping[bytes, bytes]) -> None:
+    """A body that is announced as framed, under a hash that says it is not, would be stored with its framing."""
+    encoding = headers.get(b"content-encoding")
+    if encoding is not None and b"aws-chunked" in encoding.lower():
+        raise InvalidRequest("Content-Encoding: aws-chunked needs a STREAMING- value in x-amz-content-sha256")
+    if b"x-amz-trailer" in headers:
+        raise InvalidRequest("x-amz-trailer needs a STREAMING- value with a trailer in x-amz-content-sha256")
+
+
+def _unknown(mode: str) -> InvalidArgument | NotImplementedHere:
+    if mode.startswith("STREAMING-AWS4-ECDSA"):
+        return NotImplementedHere(mode)
+    return InvalidArgument(
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+        "x-amz-content-sha256",
+        mode,
+    )
+
+
+def _trailer(headers: Mapping[bytes, bytes], allowed: bool) -> str | None:
     raw = headers.get(b"x-amz-trailer")
     if raw is None:
         return None
+    if not allowed:
+        raise InvalidRequest("x-amz-trailer needs a STREAMING- value with a trailer in x-amz-content-sha256")
     name = raw.decode("latin-1").strip().lower()
     if "," in name:
-        raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+        raise InvalidRequest(SEVERAL_CHECKSUMS)
     prefix = HEADER_PREFIX.decode()
     if not name.startswith(prefix):
         raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
-    algorithm = name.removeprefix(prefix).upper()
-    if algorithm not in ALGORITHMS:
-        known_algorithm(algorithm)
-    if name.encode() in headers:
+    algorithm = known_algorithm(name.removeprefix(prefix))
+    if name.encode("latin-1") in headers:
         raise MalformedTrailer(f"{name} came as a header and is announced as a trailer")
+    announced = headers.get(b"x-amz-sdk-checksum-algorithm")
+    if announced is not None and known_algorithm(announced.decode("latin-1").strip()) != algorithm:
+        raise InvalidRequest("Value for x-amz-sdk-checksum-algorithm header is invalid.")
     return name
 
 

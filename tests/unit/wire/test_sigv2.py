@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from lightningstor.errors import StoreError
 from lightningstor.s3.wire import sigv2
 from lightningstor.s3.wire.faults import (
-    AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
+    InvalidArgument,
     RequestExpired,
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
@@ -34,7 +34,7 @@ def presigned(path: str, method: str = "GET", query: str = "") -> tuple[bytes, b
     return path.encode(), urlsplit(request.url).query.encode()
 
 
-def verify(method: str, path: bytes, query: bytes, now_ms: int = NOW, secret: str = "secret") -> None:
+def verify(method: str, path: bytes, query: bytes, now_ms: int = NOW, secret: bytes = b"secret") -> None:
     signed = sigv2.parse_presigned_v2(dict(parse_qsl(query.decode(), keep_blank_values=True)))
     sigv2.verify_v2(signed, method, path, query, {b"host": b"localhost:9000"}, secret, now_ms)
 
@@ -50,9 +50,9 @@ def test_botocore_and_we_sign_alike(key: str) -> None:
     HmacV1Auth(CREDENTIALS).add_auth(request)
     headers = {name.lower().encode(): value.encode() for name, value in request.headers.items()}
     signed = sigv2.parse_header_v2(headers)
-    sigv2.verify_v2(signed, "PUT", path.encode(), b"", headers, "secret", NOW)
+    sigv2.verify_v2(signed, "PUT", path.encode(), b"", headers, b"secret", NOW)
     with pytest.raises(RequestTimeTooSkewed):
-        sigv2.verify_v2(signed, "PUT", path.encode(), b"", headers, "secret", NOW + 2_000_000)
+        sigv2.verify_v2(signed, "PUT", path.encode(), b"", headers, b"secret", NOW + 2_000_000)
 
 
 def test_the_end_of_a_presigned_url() -> None:
@@ -73,7 +73,7 @@ def test_what_is_signed_cannot_be_changed() -> None:
         lambda: verify("GET", path, query.replace(b"abc", b"abd")),
         lambda: verify("GET", path, query + b"&acl"),
         lambda: verify("GET", path, query.replace(b"Expires=1", b"Expires=2")),
-        lambda: verify("GET", path, query, secret="other"),
+        lambda: verify("GET", path, query, secret=b"other"),
     ):
         with pytest.raises(SignatureDoesNotMatch):
             change()
@@ -83,7 +83,7 @@ def test_a_bucket_in_the_host_is_part_of_the_resource() -> None:
     """Virtual-host style signs /bucket/key though the path is /key."""
     _, query = presigned("/bucket/key")
     signed = sigv2.parse_presigned_v2(dict(parse_qsl(query.decode())))
-    sigv2.verify_v2(signed, "GET", b"/key", query, {}, "secret", NOW, virtual_host_bucket="bucket")
+    sigv2.verify_v2(signed, "GET", b"/key", query, {}, b"secret", NOW, virtual_host_bucket="bucket")
 
 
 @pytest.mark.parametrize("query", [{}, {"AWSAccessKeyId": "a", "Signature": "b"}])
@@ -93,7 +93,7 @@ def test_missing_parameters(query: dict[str, str]) -> None:
         with pytest.raises(AuthorizationQueryParametersError):
             sigv2.parse_presigned_v2(given_query)
     for text in (b"AWS ", b"AWS key", b"AWS :sig", b"AWS key:"):
-        with pytest.raises(AuthorizationHeaderMalformed):
+        with pytest.raises(InvalidArgument):
             sigv2.parse_header_v2({b"authorization": text})
 
 
@@ -104,4 +104,4 @@ def test_missing_parameters(query: dict[str, str]) -> None:
 def test_garbage_is_refused_and_nothing_else(query: dict[str, str], path: bytes, raw_query: bytes) -> None:
     """Whatever comes, only the declared faults are raised."""
     with pytest.raises(StoreError):
-        sigv2.verify_v2(sigv2.parse_presigned_v2(query), "GET", path, raw_query, {}, "secret", NOW)
+        sigv2.verify_v2(sigv2.parse_presigned_v2(query), "GET", path, raw_query, {}, b"secret", NOW)
