@@ -28,11 +28,16 @@ _PIECE: Final = 1 << 20
 _TIMED_OUT: Final = 408
 
 
+_ANNOUNCED: Final = b"x-amz-sdk-checksum-algorithm"
 _SEVERAL: Final = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 
 
-def open_body(call: Call) -> RequestBody:
+def open_body(call: Call, *, checksum_is_its_own: bool = True) -> RequestBody:
     """The body of a request that takes one. Nothing is read yet.
+
+    Args:
+        checksum_is_its_own: a checksum in the headers is that of this body; in CompleteMultipartUpload it is that of
+            the object which the parts make.
 
     Raises:
         InvalidRequest, InvalidDigest, InvalidArgument, MalformedTrailer, MissingContentLength, IncompleteBody
@@ -42,10 +47,10 @@ def open_body(call: Call) -> RequestBody:
     plan = plan_payload(headers, call.content_sha256)
     if plan.wire_length is None and b"transfer-encoding" not in headers:
         raise MissingContentLength()
-    checksum = requested_checksum(headers)
+    checksum = requested_checksum(headers) if checksum_is_its_own else None
     if plan.trailer is not None and checksum is not None:
         raise InvalidRequest(_SEVERAL)
-    if checksum is None and plan.trailer is None and b"x-amz-sdk-checksum-algorithm" in headers:
+    if checksum_is_its_own and checksum is None and plan.trailer is None and _ANNOUNCED in headers:
         raise InvalidRequest(
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers"
             " were found."
@@ -204,9 +209,10 @@ async def read_document(call: Call) -> bytes:
         BadDigest, XAmzContentSHA256Mismatch: it is not what its sender hashed. And what `open_body` raises.
     """
     operation, headers = call.operation, call.headers
+    assert operation.input is not None
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return b""
-    body = open_body(call)
+    body = open_body(call, checksum_is_its_own="checksum_crc32" not in operation.input.members)
     limit = min(operation.body_limit, call.endpoint.settings.max_document_size)
     if body.size is not None and body.size > limit:
         raise MaxMessageLengthExceeded(limit)

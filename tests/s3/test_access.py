@@ -63,7 +63,7 @@ class Request(NamedTuple):
 
 def request_of(operation: Operation) -> Request:
     """A request for the operation, complete enough to be matched."""
-    values = {"partNumber": "1", "uploadId": "0" * 24, "id": "1", "annotationName": "a"}
+    values = {"partNumber": "1", "uploadId": "0" * 30, "id": "1", "annotationName": "a"}
     fields = []
     for selector in operation.query:
         name, equals, value = selector.partition("=")
