@@ -41,6 +41,8 @@ __all__ = ["Exchange"]
 MIB: Final = 1024 * 1024
 _CHUNKED_READ: Final = 256 * 1024
 _JOIN_BELOW: Final = 16 * 1024
+_BODYLESS: Final = frozenset((204, 304))
+_OURS: Final = frozenset((b"connection", b"date", b"transfer-encoding"))
 _UNTIL_CLOSE: Final = -2
 _CHUNKED: Final = -1
 
@@ -231,43 +233,55 @@ class Exchange:
         """The answer, or its start: see the module's text. Raises what `send` does."""
         if self.started:
             raise RuntimeError("the answer was started already")
-        head = self._head
         size = len(body)
         fields = dict(headers)
-        lines = b"" if b"date" in fields else self._connection.ticker.date.line
-        declared = fields.get(b"content-length")
-        bodyless = status == 304 or status == 204 or head.method == "HEAD"
-        if b"transfer-encoding" in fields:
-            raise ValueError("how an answer is framed is the engine's to say")
-        if declared is not None:
-            owed = int(declared)
-            if size > owed and not bodyless:
-                raise ValueError(f"the answer's first piece has {size} bytes, its content-length is {owed}")
-        elif bodyless:
-            owed = 0
-        elif not more_body:
-            owed = size
-            lines += b"content-length: %d\r\n" % size
-        elif head.version == "1.1":
-            owed = _CHUNKED
-            lines += b"transfer-encoding: chunked\r\n"
-        else:
-            owed = _UNTIL_CLOSE
-            self.keep_alive = False
-        if self.keep_alive:
-            self.keep_alive = self._reusable() and b"close" not in fields.get(b"connection", b"").lower()
-        if b"connection" not in fields:
-            if not self.keep_alive:
-                lines += b"connection: close\r\n"
-            elif head.version == "1.0":
-                lines += b"connection: keep-alive\r\n"
+        self._bodyless = bodyless = status in _BODYLESS or self._head.method == "HEAD"
+        lines = self._plan(fields, size, more_body)
         block = head_bytes(status, headers, lines)
         self.started = True
-        self._owed = owed
-        self._bodyless = bodyless
-        await self._put((block, *self._framed(body, more_body)))
+        if bodyless:
+            await self._put((block,))
+        elif self._owed >= size and size < _JOIN_BELOW:  # by far the most answers
+            self._owed -= size
+            await self._put((block + body,))
+        else:
+            await self._put((block, *self._framed(body, more_body)))
         if not more_body:
             self._end()
+
+    def _plan(self, fields: dict[bytes, bytes], size: int, more_body: bool) -> bytes:
+        """Decide how the answer is framed and whether the connection goes on; gives the lines to add to its head."""
+        declared = fields.get(b"content-length")
+        lines = self._connection.ticker.date.line
+        if not _OURS.isdisjoint(fields):
+            if b"transfer-encoding" in fields:
+                raise ValueError("how an answer is framed is the engine's to say")
+            if b"date" in fields:
+                lines = b""
+            if b"close" in fields.get(b"connection", b"").lower():
+                self.keep_alive = False
+        if declared is not None:
+            self._owed = int(declared)
+            if size > self._owed and not self._bodyless:
+                raise ValueError(f"the answer's first piece has {size} bytes, its content-length is {self._owed}")
+        elif self._bodyless:
+            self._owed = 0
+        elif not more_body:
+            self._owed = size
+            lines += b"content-length: %d\r\n" % size
+        elif self._head.version == "1.1":
+            self._owed = _CHUNKED
+            lines += b"transfer-encoding: chunked\r\n"
+        else:
+            self._owed = _UNTIL_CLOSE
+            self.keep_alive = False
+        if self.keep_alive:
+            self.keep_alive = self._reusable()
+        if self.keep_alive and self._head.version == "1.1":
+            return lines
+        if b"connection" in fields:
+            return lines
+        return lines + (b"connection: keep-alive\r\n" if self.keep_alive else b"connection: close\r\n")
 
     async def _go_on(self, body: Bytes, more_body: bool) -> None:
         """Send a further piece of the answer's body."""

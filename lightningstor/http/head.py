@@ -19,7 +19,9 @@ __all__ = ["HeadParser", "RequestHead"]
 
 _HOST_BYTES: Final = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~%!$&'()*+,;=:[]"
 _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _MAX_LENGTH_DIGITS: Final = 18
+_VERSIONS: Final = {b" HTTP/1.1\r\n": "1.1", b" HTTP/1.0\r\n": "1.0"}
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n"
 
 
@@ -92,11 +94,10 @@ class HeadParser:
             raise _diagnose(block, error) from None
         method = parser.get_method()
         url = self._url
-        if block.startswith(b"%b %b HTTP/1.1\r\n" % (method, url)):
-            version = "1.1"
-        elif block.startswith(b"%b %b HTTP/1.0\r\n" % (method, url)):
-            version = "1.0"
-        else:
+        # The parser found the method and the target: where the version has to stand if single spaces part them.
+        at = len(method) + 1 + len(url)
+        version = _VERSIONS.get(block[at : at + 11])
+        if version is None:
             raise _diagnose(block, None)
         if (url[:1] != b"/" and not (url == b"*" and method == b"OPTIONS")) or method == b"CONNECT":
             raise Refused(400, "The request target must be a path.")
@@ -107,21 +108,22 @@ class HeadParser:
         fields = dict(headers)
         if len(fields) != len(headers):
             fields = _joined(headers)
-        _apply_fields(head, fields)
-        if head.length == 0 and head.keep_alive and version == "1.1" and b"upgrade" not in fields:
+        host = fields.get(b"host")
+        if host is None:
+            if version == "1.1":
+                raise Refused(400, "The Host header field is missing.")
+        elif host.translate(None, _HOST_BYTES):
+            raise Refused(400, "The Host header field is not a host and port.")
+        if version == "1.1" and _FRAMING.isdisjoint(fields):
             self._parser = parser  # it stands at the start of a message again
+        else:
+            _apply_framing(head, fields)
         return head
 
 
-def _apply_fields(head: RequestHead, fields: dict[bytes, bytes]) -> None:
+def _apply_framing(head: RequestHead, fields: dict[bytes, bytes]) -> None:
     """Read the fields that say how the message is framed and what becomes of the connection."""
     get = fields.get
-    host = get(b"host")
-    if host is None:
-        if head.version == "1.1":
-            raise Refused(400, "The Host header field is missing.")
-    elif host.translate(None, _HOST_BYTES):
-        raise Refused(400, "The Host header field is not a host and port.")
     length = get(b"content-length")
     coding = get(b"transfer-encoding")
     if coding is not None:
