@@ -15,7 +15,7 @@ __all__ = ["CLIENTS", "Client"]
 FOLDER = Path(__file__).resolve().parent / "clients"
 
 
-@frozen
+@frozen(eq=False)
 class Client:
     """One client.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ _RUNS = pytest.StashKey[dict[tuple[str, str], Run]]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say which clients ran, with their versions, and where the matrix is."""
+    """Say which clients ran, with their versions; after all have (`make interop`), write the matrix."""
     runs = _in_order(config.stash.get(_RUNS, {}))
     if not runs:
         return
@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in summary(runs):
         terminalreporter.line(line)
     if {(run.client.name, run.scheme) for run in runs} >= {
-        (client.name, scheme) for client in CLIENTS for scheme in ("http", "https") if not client.more
+        (client.name, scheme) for client in CLIENTS for scheme in ("http", "https")
     }:
         MATRIX.parent.mkdir(exist_ok=True)
         MATRIX.write_text(render(runs), encoding="utf-8")
@@ -132,21 +132,39 @@ def _make_buckets(client: Client, endpoint: Endpoint) -> None:
 @pytest.fixture(scope="session")
 def run_client(
     request: pytest.FixtureRequest, interop_endpoint: StartEndpoint, tmp_path_factory: pytest.TempPathFactory
-) -> RunClient:
-    """Call it with a client and a scheme: what its driver said, run at the first call.
+) -> Iterator[RunClient]:
+    """Call it with a client and a scheme: what its driver said.
 
-    Skips where a tool is missing, with the line that installs it.
+    All runs that this session's tests ask for start at the first call, two at a time: while one waits for the
+    daemon, the other works. Skips where a tool is missing, with the line that installs it.
     """
     runs = request.config.stash.setdefault(_RUNS, {})
+    started: dict[tuple[str, str], Future[Run]] = {}
+    pool = ThreadPoolExecutor(2)
+
+    def start_all() -> None:
+        for client, scheme in _asked_for(request.session.items):
+            if not client.missing():
+                endpoint = interop_endpoint(scheme)
+                if not client.makes_buckets:
+                    _make_buckets(client, endpoint)
+                work = tmp_path_factory.mktemp("work")
+                started[client.name, scheme] = pool.submit(run_driver, client, endpoint, work)
 
     def run(client: Client, scheme: str) -> Run:
         if line := client.missing():
             pytest.skip(line)
-        if (client.name, scheme) not in runs:
-            endpoint = interop_endpoint(scheme)
-            if not client.makes_buckets:
-                _make_buckets(client, endpoint)
-            runs[client.name, scheme] = run_driver(client, endpoint, tmp_path_factory.mktemp("work"))
+        if not started:
+            start_all()
+        runs[client.name, scheme] = started[client.name, scheme].result()
         return runs[client.name, scheme]
 
-    return run
+    yield run
+    pool.shutdown(cancel_futures=True)
+
+
+def _asked_for(items: list[pytest.Item]) -> list[tuple[Client, str]]:
+    """Which client is to run over which scheme for these tests, in their order, each once."""
+    calls = (getattr(item, "callspec", None) for item in items)
+    asked = (call.params for call in calls if call is not None and {"client", "scheme"} <= call.params.keys())
+    return list(dict.fromkeys((params["client"], params["scheme"]) for params in asked))

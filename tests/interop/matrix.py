@@ -12,9 +12,8 @@ __all__ = ["render", "summary"]
 _HEAD = """\
 # Clients
 
-Which client does what against this store: written by the interop tests (`make test`, `make interop`), each client in
-an environment of its own, the real daemon, over http and over https. A number points at why a client cannot do a step:
-what the client lacks, not the store.
+Which client does what against this store: written by `make interop`, which runs each client in an environment of its
+own against the real daemon, over http and over https. A number points at what a client has no means for.
 """
 _MARKS = {"passed": "✓", "n/a": "n/a", "failed": "**failed**"}
 

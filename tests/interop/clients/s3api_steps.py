@@ -211,8 +211,8 @@ class S3ApiDriver(Driver):
         self.refused({"NoSuchKey"}, "CopyObject", Bucket=self.bucket, Key="x", CopySource={**origin, "Key": "absent"})
 
     def delete_batch(self) -> None:
-        keys = [f"batch/{number}" for number in range(60 - len(self.own_keys("odd")))]
-        keys += [f"batch/{key}" for key in self.own_keys("odd")]
+        keys = [f"batch/{key.removeprefix('own/odd/')}" for key in self.own_keys("odd")]
+        keys += [f"batch/{number}" for number in range(60 - len(keys))]
         self.call_many("PutObject", [{"Bucket": self.bucket, "Key": key, "Body": b"x"} for key in keys])
         listed = [{"Key": key} for key in [*keys, "batch/absent"]]
         answer = self.call("DeleteObjects", Bucket=self.bucket, Delete={"Objects": listed})

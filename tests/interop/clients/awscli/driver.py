@@ -1,7 +1,7 @@
 """The AWS CLI: `aws s3` for files, `aws s3api` for S3's operations.
 
-Starting it takes most of a second, so only the file commands run as processes; `s3api` calls go to the same command
-line's entry point within this process, which parses the same arguments.
+Starting it takes most of a second, so only the largest object and the presigning run as processes of their own. All
+else goes to the same command line's entry point within this process, with the same arguments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,23 @@ class AwsCli(S3ApiDriver):
     def version(self) -> str:
         return awscli.__version__
 
-    def aws(self, *arguments: str, fails: bool = False) -> str:
+    def aws(self, *arguments: str) -> str:
         """Run `aws` as a process."""
-        return run([str(Path(sys.executable).with_name("aws")), *arguments], fails=fails)
+        return run([str(Path(sys.executable).with_name("aws")), *arguments])
+
+    def main_line(self, *arguments: str) -> tuple[int, str, str]:
+        """Run `aws` within this process: its status, stdout and stderr."""
+        out, err = io.StringIO(), io.StringIO()
+        # `s3api get-object` leaves a hook behind that takes the bodies away from later commands of `s3`.
+        line = self.command_line if arguments[0] == "s3api" else awscli.clidriver.create_clidriver()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = line.main(list(arguments))
+        return status, out.getvalue(), err.getvalue()
+
+    def copy_folder(self, source: str, target: str) -> None:
+        """`aws s3 cp --recursive`, either way."""
+        status, _, err = self.main_line("s3", "cp", "--recursive", "--only-show-errors", source, target)
+        check_equal((status, err), (0, ""), f"aws s3 cp {source} {target}")
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         arguments = ["s3api", xform_name(operation, "-"), "--output", "json"]
@@ -69,14 +85,12 @@ class AwsCli(S3ApiDriver):
             arguments += ["--cli-input-json", json.dumps(parameters)]
         if "MaxKeys" in parameters:
             arguments.append("--no-paginate")
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = self.command_line.main(arguments)
+        status, out, err = self.main_line(*arguments)
         if status:
-            refusal = _ERROR.search(err.getvalue())
-            check(refusal, f"aws {' '.join(arguments)} ended with {status}: {err.getvalue()}")
-            raise Refused(refusal[1], err.getvalue())
-        answer: dict[str, Any] = json.loads(out.getvalue()) if out.getvalue().strip() else {}
+            refusal = _ERROR.search(err)
+            check(refusal, f"aws {' '.join(arguments)} ended with {status}: {err}")
+            raise Refused(refusal[1], err)
+        answer: dict[str, Any] = json.loads(out) if out.strip() else {}
         if operation == "GetObject":
             answer["Body"] = body_file.read_bytes()
         return answer
@@ -90,14 +104,44 @@ class AwsCli(S3ApiDriver):
             (here / str(size)).symlink_to(self.file(size))
         # The ranges step reads what the 64 KiB one puts.
         folder = "sizes/" if step == "put_get_64k" else f"{step}/"
-        self.aws("s3", "cp", "--recursive", "--only-show-errors", str(here), f"s3://{self.bucket}/{folder}")
-        self.aws("s3", "cp", "--recursive", "--only-show-errors", f"s3://{self.bucket}/{folder}", str(back))
+        self.copy_folder(str(here), f"s3://{self.bucket}/{folder}")
+        self.copy_folder(f"s3://{self.bucket}/{folder}", str(back))
         for size in sizes:
             path = self.file(size)
             check((back / str(size)).read_bytes() == path.read_bytes(), f"{size} bytes came back changed")
             head = self.call("HeadObject", Bucket=self.bucket, Key=f"{folder}{size}")
             expected = content_md5(path) if size < PART_SIZE else multipart_etag(path, PART_SIZE)
             check_equal((head["ETag"], head["ContentLength"]), (f'"{expected}"', size), f"HeadObject, {size} bytes")
+
+    def odd_keys(self) -> None:
+        """As files of a folder: none of these names has a slash."""
+        here, back, start = self.work / "odd", self.work / "odd-back", "own/odd/"
+        keys = self.own_keys("odd")
+        here.mkdir()
+        for key in keys:
+            (here / key.removeprefix(start)).write_bytes(key.encode())
+        self.copy_folder(str(here), f"s3://{self.bucket}/{start}")
+        check_equal(self.list_keys(self.bucket, start), keys, "listed")
+        self.copy_folder(f"s3://{self.bucket}/{start}", str(back))
+        for key in keys:
+            check_equal((back / key.removeprefix(start)).read_bytes(), key.encode(), f"body of {key!r}")
+        status, _, err = self.main_line("s3", "rm", "--recursive", "--quiet", f"s3://{self.bucket}/{start}")
+        check_equal((status, err), (0, ""), "aws s3 rm")
+        check_equal(self.list_keys(self.bucket, start), [], "listed after all were deleted")
+
+    def call_many(self, operation: str, calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Puts by one `aws s3 cp` of a folder, where their keys can be names of files."""
+        names = [parameters["Key"].rpartition("/")[2] for parameters in calls]
+        folders = {parameters["Key"].rpartition("/")[0] for parameters in calls}
+        if operation != "PutObject" or len(folders) > 1 or "" in names or {".", ".."} & set(names):
+            return super().call_many(operation, calls)
+        here = self.work / "many"
+        here.mkdir()
+        for name, parameters in zip(names, calls, strict=True):
+            (here / name).write_bytes(parameters["Body"])
+        self.copy_folder(str(here), f"s3://{self.bucket}/{folders.pop()}/")
+        shutil.rmtree(here)
+        return [{} for _ in calls]
 
     def upload(self, path: Path, key: str) -> int:
         self.aws("s3", "cp", "--only-show-errors", str(path), f"s3://{self.bucket}/{key}")
