@@ -332,7 +332,7 @@ _REFUSAL_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] =
         _allowed,
     ),
     refusals.AccessControlListNotSupported: Row(
-        "AccessControlListNotSupported", 400, STATE, "The bucket does not allow ACLs", {"Header": "what"}
+        "AccessControlListNotSupported", 400, STATE, "The bucket does not allow ACLs"
     ),
     refusals.NotConfiguredHere: _not_configured,
     refusals.MalformedXML: Row(

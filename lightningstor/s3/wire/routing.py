@@ -31,7 +31,8 @@ class _Routes:
         rows = [
             row for row in OPERATIONS if row.scope is scope and row.superseded_by is None and not row.elsewhere
         ]
-        self.plain = {row.method: row for row in rows if not row.query and row.header is None}
+        plain = {row.method: row for row in rows if not row.query and row.header is None}
+        self.plain = {method: plain[method] for method in _METHODS if method in plain}
         self.copies = {row.method: row for row in rows if not row.query and row.header is not None}
         # The most particular row first.
         self.selected = {

@@ -250,7 +250,8 @@ class _Reader:
                 self._feed(memoryview(data))
                 parser.Parse(b"", True)
         except expat.ExpatError as broken:
-            self._malformed(f"not well-formed: {expat.errors.messages[broken.code]}")
+            what = expat.errors.messages[broken.code].removeprefix("not well-formed ").strip("()")
+            self._malformed(f"not well-formed: {what}")
         assert self.result is not None  # expat has seen the root element end
         return self.result
 
@@ -336,7 +337,8 @@ class _Reader:
             self._leaf = None
             text = "".join(self._text)
             self._text.clear()
-            self._keep(leaf, self._value(self._names[raw], leaf, text))
+            name = self._names[raw]
+            self._keep(name, leaf, self._value(name, leaf, text))
             return
         frame = self._frames.pop()
         if frame.shape is None:
@@ -345,9 +347,9 @@ class _Reader:
         if frame.element is None:
             self.result = made
         else:
-            self._keep(frame.element, made)
+            self._keep(frame.name, frame.element, made)
 
-    def _keep(self, element: _Element, value: Any) -> None:
+    def _keep(self, name: str, element: _Element, value: Any) -> None:
         frame = self._frames[-1]
         if element.refusal is not None:
             return
@@ -358,7 +360,7 @@ class _Reader:
             return
         items = frame.values.setdefault(element.attribute, [])
         if element.most and len(items) == element.most:
-            self._malformed(f"more than {element.most} elements {element.item or self._frames[-1].name}")
+            self._malformed(f"more than {element.most} elements {name}")
         items.append(value)
 
     def _value(self, name: str, element: _Element, text: str) -> Any:
