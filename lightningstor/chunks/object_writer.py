@@ -298,17 +298,19 @@ class ObjectWriter:
 
     async def _settle(self) -> None:
         """Wait for the batch in flight, and for the oldest seal if too many run; raise what failed."""
-        # A batch may be sent by `_write_now` while we wait.
-        while not all(job.done for job in self._in_flight):
-            for job in self._in_flight:
-                await job.wait_done()
+        # `_write_now` may send a batch while we wait, so look again after every wait.
+        while pending := self._next_to_wait_for():
+            await pending.wait_done()
+            self._raise_failure([pending])
         self._raise_failure(self._in_flight)
-        self._collect_sealed()
-        while len(self._sealing) >= _SEALS_AT_ONCE:
-            _, oldest = self._sealing[0]
-            await oldest.wait_done()
-            self._raise_failure([oldest])
+
+    def _next_to_wait_for(self) -> Job | None:
+        pending = next((job for job in self._in_flight if not job.done), None)
+        if pending is None and len(self._sealing) >= _SEALS_AT_ONCE:
             self._collect_sealed()
+            if len(self._sealing) >= _SEALS_AT_ONCE:
+                return self._sealing[0][1]
+        return pending
 
     async def _settle_all(self) -> None:
         await self._wait_all()

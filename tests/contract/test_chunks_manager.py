@@ -16,12 +16,12 @@ import trio
 import trio.testing
 from attrs import evolve, frozen
 
-from lightningstor.chunks.api import ChunkRef, ChunkStore
+from lightningstor.chunks.api import Buffer, ChunkRef, ChunkStore
 from lightningstor.chunks.budget import LEAST_LIMIT, BufferBudget
 from lightningstor.chunks.digest import DigestPipeline
 from lightningstor.chunks.local import open_local_chunks
 from lightningstor.chunks.manager import ChunkManager, open_chunk_manager
-from lightningstor.chunks.memory import MemoryChunkStore
+from lightningstor.chunks.memory import MemoryChunkStore, MemoryChunkWriter
 from lightningstor.errors import BytesCorrupt, BytesMissing, StorageFull, StorageReadOnly, StoreClosed
 from lightningstor.model.keys import chunk_id
 from lightningstor.ports import World, production_world
@@ -582,6 +582,42 @@ async def test_copies_do_not_wait_for_each_other() -> None:
                     nursery.start_soon(copy, 100 + number)
 
 
+def test_any_interleaving_under_pressure(figure: Callable[[str], None], proof_full: bool) -> None:
+    """Short of room, on a slow disk, with clients of every speed: each object and digest is right, in every order."""
+
+    async def client(world: World, manager: ChunkManager, number: int, rng: random.Random) -> None:
+        data = content(rng.randint(1, 5 * MIB), number)
+        digests = DigestPipeline(["md5", "sha256"], world)
+        size = rng.choice((None, len(data)))
+        async with manager.writer(number, size=size, digests=digests) as writer:
+            for piece in cut(data, rng, rng.choice((60 * KIB, 400 * KIB, 2 * MIB))):
+                await trio.sleep(rng.choice((0, 0, 0.001, 0.01)))
+                await writer.append(piece)
+            refs = await writer.finish()
+            assert digests.digests() == {each: hashlib.new(each, data).digest() for each in ("md5", "sha256")}
+            assert await manager.retrieve_object(refs) == data
+
+    async def scenario(world: World, seed: int) -> None:
+        async with (
+            over_sim(world, SimDisk(seed)) as outer,
+            open_chunk_manager(
+                outer.store, world=world, chunk_size=MIB, budget=BufferBudget(LEAST_LIMIT), workers=seed % 7 + 1
+            ) as manager,
+        ):
+            await manager.budget.take(LEAST_LIMIT // 4)
+            await manager.budget.take(LEAST_LIMIT // 4)
+            rng = random.Random(seed)
+            async with trio.open_nursery() as nursery:
+                for number in range(1, 13):
+                    nursery.start_soon(client, world, manager, number, rng)
+            assert manager.budget.statistics().write_bytes == LEAST_LIMIT // 2
+
+    seeds = 100 if proof_full else 2
+    for seed in range(seeds):
+        run_sim(lambda world, seed=seed: scenario(world, seed), seed=seed)
+    figure(f"{seeds} interleavings of 12 writers short of room: all objects and digests right")
+
+
 async def test_slow_clients_keep_no_room_from_others() -> None:
     """Writers whose clients have gone quiet half-way write what they hold when another needs the room."""
     budget = BufferBudget(LEAST_LIMIT)
@@ -610,6 +646,67 @@ async def test_slow_clients_keep_no_room_from_others() -> None:
                 await all_quiet.wait()
                 await manager.store_object(1, content(3 * MIB))
             quiet.set()
+
+
+class GatedWriter(MemoryChunkWriter):
+    """A writer on a disk that stands still until the test lets it go on."""
+
+    def __init__(self, store: GatedStore, chunk_id: str) -> None:
+        super().__init__(store, chunk_id)
+        self._gates = store
+
+    async def append(self, pieces: Sequence[Buffer]) -> None:
+        await self._gates.appends.wait()
+        await super().append(pieces)
+
+    async def seal(self, offset: int, last: Sequence[Buffer] = ()) -> ChunkRef:
+        await self._gates.seals.wait()
+        return await super().seal(offset, last)
+
+
+class GatedStore(MemoryChunkStore):
+    """Chunks in memory behind two gates: one for appending, one for sealing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appends = trio.Event()
+        self.seals = trio.Event()
+
+    async def begin(self, chunk_id: str) -> GatedWriter:
+        await super().begin(chunk_id)
+        return GatedWriter(self, chunk_id)
+
+
+async def test_a_batch_sent_under_pressure_is_waited_for() -> None:
+    """A batch that goes out because another needs room, while `finish` waits for a seal, is written before the end."""
+    store, budget = GatedStore(), BufferBudget(LEAST_LIMIT)
+    data = content(2 * MIB + 300 * KIB)
+    async with over_memory(store=store, budget=budget) as setup, trio.open_nursery() as nursery:
+        async with setup.manager.writer(1) as writer:
+            await writer.append(data)
+
+            async def finish() -> None:
+                refs = await writer.finish()
+                assert await setup.manager.retrieve_object(refs) == data
+
+            async def need_room() -> None:
+                for _ in range(4):
+                    await budget.take(LEAST_LIMIT // 4)
+                    budget.give_back(LEAST_LIMIT // 4)
+
+            async with trio.open_nursery() as inner:
+                inner.start_soon(finish)
+                await trio.testing.wait_all_tasks_blocked()
+                await budget.take(LEAST_LIMIT // 4)
+                await budget.take(LEAST_LIMIT // 4)
+                await budget.take(LEAST_LIMIT // 4)
+                nursery.start_soon(need_room)
+                await trio.testing.wait_all_tasks_blocked()
+                store.seals.set()
+                await trio.testing.wait_all_tasks_blocked()
+                budget.give_back(LEAST_LIMIT // 4)
+                store.appends.set()
+        budget.give_back(LEAST_LIMIT // 2)
 
 
 async def test_pieces_shrink_under_pressure() -> None:
