@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import attrs
+import boto3
 import pytest
 import trio
 import trio.testing
+from botocore.config import Config as BotoConfig
 
 import lightningstor
 from lightningstor.config import Address, Config, IamSettings, LimitsSettings, ServerSettings, StorageSettings
@@ -121,24 +126,45 @@ async def test_stop_ends_a_daemon() -> None:
         await connect(bound.s3)
 
 
-async def test_grace_is_bounded() -> None:
-    """A request that does not end is cancelled after the grace period; a forced stop does not wait for it."""
-    for force in (False, True):
-        stop = Stop()
-        async with trio.open_nursery() as nursery:
+@pytest.mark.parametrize("force", [False, True])
+async def test_grace_is_bounded(force: bool) -> None:
+    """A PUT whose body does not come is cancelled after the grace period; a forced stop does not wait for that."""
+    stop = Stop()
+    config = memory_config(stop_grace_seconds=60 if force else 0.1)
+    config = attrs.evolve(config, server=attrs.evolve(config.server, buckets=("bucket",)))
 
-            async def run(task_status: trio.TaskStatus[Bound], stop: Stop = stop, force: bool = force) -> None:
-                config = memory_config(stop_grace_seconds=60 if force else 0.1)
-                await lightningstor.serve(config, stop=stop, task_status=task_status)
+    async def run(task_status: trio.TaskStatus[Bound]) -> None:
+        await lightningstor.serve(config, stop=stop, task_status=task_status)
 
-            bound = await nursery.start(run)
-            client = await connect(bound.s3)
-            await client.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-            await trio.testing.wait_all_tasks_blocked(0.01)
-            with trio.fail_after(5):
-                stop.force() if force else stop.ask()
-                assert await client.receive_some() == b""
-                await client.aclose()
+    async with trio.open_nursery() as nursery:
+        bound = await nursery.start(run)
+        client = await connect(bound.s3)
+        await client.send_all(put_request(bound.s3) + b"the beginning")
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        stop.ask()
+        with trio.move_on_after(0.05):
+            assert await client.receive_some() == b"the request was cancelled before its grace was over"
+        with trio.fail_after(5):
+            if force:
+                stop.force()
+            with contextlib.suppress(trio.BrokenResourceError):
+                assert not (await client.receive_some()).startswith(b"HTTP/1.1 200")
+    await client.aclose()
+
+
+def put_request(address: str) -> bytes:
+    """The head of a presigned PUT of 1,000 bytes to bucket/key."""
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=f"http://{address}",
+        aws_access_key_id="rootkey",
+        aws_secret_access_key="root-secret",
+        region_name="us-east-1",
+        config=BotoConfig(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "key"}))
+    head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 1000\r\n\r\n"
+    return head.encode()
 
 
 async def test_failed_start_leaves_nothing(tmp_path: Path) -> None:
