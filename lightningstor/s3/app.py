@@ -22,9 +22,10 @@ from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.errors import Explained, explain, render_error
 from lightningstor.s3.handlers import HANDLERS, PATIENT
 from lightningstor.s3.respond import Reply, Streamed, send, send_reply, send_when_done
-from lightningstor.s3.wire.bind import bind, render
+from lightningstor.s3.wire.bind import bind
 from lightningstor.s3.wire.operation import Body
 from lightningstor.s3.wire.operation import Scope as Addressed
+from lightningstor.s3.wire.render import render
 from lightningstor.s3.wire.routing import match
 from lightningstor.s3.wire.unimplemented import answer_unimplemented, refuse_preflight
 

@@ -11,8 +11,8 @@ from lightningstor.s3.handlers.conditions import check_read, is_conditional, ran
 from lightningstor.s3.handlers.drafts import STANDARD
 from lightningstor.s3.respond import Reply, Streamed
 from lightningstor.s3.wire import dto
-from lightningstor.s3.wire.bind import header_value, metadata_value
 from lightningstor.s3.wire.faults import InvalidRequest
+from lightningstor.s3.wire.render import header_value, metadata_value
 from lightningstor.s3.wire.times import http_time
 from lightningstor.store.api import PartSlice, ReadPlan
 from lightningstor.store.find import Found
