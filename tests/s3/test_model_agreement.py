@@ -20,10 +20,11 @@ import pytest
 from botocore.awsrequest import HeadersDict
 
 from lightningstor.s3.wire import dto
-from lightningstor.s3.wire.bind import bind, render
+from lightningstor.s3.wire.bind import bind
 from lightningstor.s3.wire.dto.members import Dto, Location, Member
 from lightningstor.s3.wire.operation import Operation, Scope
 from lightningstor.s3.wire.operations import BY_NAME, OPERATIONS
+from lightningstor.s3.wire.render import render
 from lightningstor.s3.wire.routing import match
 from tests.conftest import Figure
 

@@ -71,9 +71,7 @@ def _refused_headers(operation: Operation) -> str:
 
 def compatibility() -> str:
     """The page, in Markdown."""
-    lines = [
-        _HEAD.format(total=len(OPERATIONS), implemented=sum(operation.implemented for operation in OPERATIONS))
-    ]
+    lines = [_HEAD.format(total=len(OPERATIONS), implemented=sum(operation.implemented for operation in OPERATIONS))]
     for scope, title in _SECTIONS:
         lines += [f"## {title}", "", "| Operation | Request | Works | Notes |", "|---|---|---|---|"]
         rows = sorted(

@@ -71,9 +71,7 @@ _LAST_PAGE: Final = "<IsTruncated>false</IsTruncated>"
 
 def _read(name: str, query: str, iam: str, unconfigured: NotConfigured | Fixed | None, **more: Any) -> Operation:
     """A row that reads a bucket's configuration, which no bucket has yet."""
-    return Operation(
-        name, GET, BUCKET, (query,), action=BUCKETS_GET, iam_action=iam, unconfigured=unconfigured, **more
-    )
+    return Operation(name, GET, BUCKET, (query,), action=BUCKETS_GET, iam_action=iam, unconfigured=unconfigured, **more)
 
 
 def _write(name: str, query: str, iam: str, *, checksum: bool = True, method: str = PUT, **more: Any) -> Operation:

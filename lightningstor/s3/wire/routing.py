@@ -28,11 +28,9 @@ class _Routes:
     __slots__ = ("by_sub_resource", "copies", "plain", "selected", "selectors", "sub_resources")
 
     def __init__(self, scope: Scope) -> None:
-        rows = [
-            row for row in OPERATIONS if row.scope is scope and row.superseded_by is None and not row.elsewhere
-        ]
+        rows = [row for row in OPERATIONS if row.scope is scope and row.superseded_by is None and not row.elsewhere]
         plain = {row.method: row for row in rows if not row.query and row.header is None}
-        self.plain = {method: plain[method] for method in _METHODS if method in plain}
+        self.plain: dict[str, Operation] = {method: plain[method] for method in _METHODS if method in plain}
         self.copies = {row.method: row for row in rows if not row.query and row.header is not None}
         # The most particular row first.
         self.selected = {

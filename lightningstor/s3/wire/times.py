@@ -21,9 +21,7 @@ _HTTP_SECONDS: Final = tuple(f"{second:02d} GMT".encode() for second in range(60
 @lru_cache(4096)
 def _xml_minute(minute: int) -> str:
     moment = gmtime(minute * 60)
-    return (
-        f"{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}T{moment.tm_hour:02d}:{moment.tm_min:02d}:"
-    )
+    return f"{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}T{moment.tm_hour:02d}:{moment.tm_min:02d}:"
 
 
 @lru_cache(4096)

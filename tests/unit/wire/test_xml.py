@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from lightningstor.errors import StoreError
 from lightningstor.s3.wire import dto
-from lightningstor.s3.wire.bind import render
 from lightningstor.s3.wire.dto.members import Rendered
 from lightningstor.s3.wire.faults import NotImplementedHere
 from lightningstor.s3.wire.operations import BY_NAME
 from lightningstor.s3.wire.refusals import MalformedXML, MaxMessageLengthExceeded, MissingRequestBody
+from lightningstor.s3.wire.render import render
 from lightningstor.s3.wire.times import xml_time
-from lightningstor.s3.wire.xml import escape, parse, url_encode, writer
+from lightningstor.s3.wire.xml import escape, url_encode, writer
+from lightningstor.s3.wire.xml_reader import parse
 from tests.conftest import Figure
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -112,7 +113,7 @@ def test_wrapped_lists_and_nested_structures() -> None:
         ("<Delete><Object><Key><b>k</b></Key></Object></Delete>", "stands where text is expected"),
         ("<Delete>k<Object><Key>k</Key></Object></Delete>", "text stands where an element is expected"),
         ('<Delete xmlns="urn:other"><Object><Key>k</Key></Object></Delete>', "namespace urn:other"),
-        ('<!DOCTYPE Delete><Delete><Object><Key>k</Key></Object></Delete>', "a document type is not allowed"),
+        ("<!DOCTYPE Delete><Delete><Object><Key>k</Key></Object></Delete>", "a document type is not allowed"),
         ('<?xml version="1.0" encoding="ISO-8859-1"?><Delete><Object><Key>k</Key></Object></Delete>', "ISO-8859-1"),
     ],
 )
@@ -187,7 +188,7 @@ def test_a_thousand_keys_and_no_more() -> None:
 def test_ten_thousand_parts_with_checksums_fit() -> None:
     """The longest list of parts, indented, is within the operation's limit."""
     part = (
-        '\n  <Part>\n    <ETag>&quot;{0:032x}&quot;</ETag>\n    <PartNumber>{0}</PartNumber>\n'
+        "\n  <Part>\n    <ETag>&quot;{0:032x}&quot;</ETag>\n    <PartNumber>{0}</PartNumber>\n"
         "    <ChecksumSHA256>" + "A" * 43 + "=</ChecksumSHA256>\n  </Part>"
     )
     body = "".join([part.format(number) for number in range(1, 10_001)])
