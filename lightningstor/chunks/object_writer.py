@@ -285,7 +285,8 @@ class ObjectWriter:
     def _job_ended(self, batch: _Batch) -> None:
         batch.jobs_left -= 1
         if not batch.jobs_left:
-            batch.pieces = []
+            # Jobs outlive their work; the bytes must not.
+            batch.pieces.clear()
             self._budget.give_back(batch.size)
 
     # Waiting

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import random
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -580,6 +581,20 @@ async def test_copies_do_not_wait_for_each_other() -> None:
             async with trio.open_nursery() as nursery:
                 for number in range(60):
                     nursery.start_soon(copy, 100 + number)
+
+
+async def test_what_is_written_is_let_go_of(setup: Setup) -> None:
+    """No piece is kept alive by whoever has worked on it: memory is bounded by what the budget counts."""
+    pieces = []
+    digests = DigestPipeline(["md5", "sha256"], setup.world)
+    async with setup.manager.writer(1, digests=digests) as writer:
+        for seed in range(6):
+            piece = memoryview(content(700 * KIB, seed))
+            pieces.append(weakref.ref(piece))
+            await writer.append(piece)
+            del piece
+        await writer.finish()
+        assert [number for number, piece in enumerate(pieces) if piece() is not None] == []
 
 
 def test_any_interleaving_under_pressure(figure: Callable[[str], None], proof_full: bool) -> None:
