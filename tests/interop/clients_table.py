@@ -67,4 +67,16 @@ CLIENTS = (
     _python("obstore", "obstore", makes_buckets=False),
     Client("s3cmd", "s3cmd/driver.py", needs={"s3cmd": "apt-get install -y s3cmd"}),
     Client("rclone", "rclone/driver.py", needs={"rclone": "apt-get install -y rclone"}),
+    Client(
+        "aws-sdk-js v3",
+        "js/driver.mjs",
+        BuiltProgram(
+            "js",
+            FOLDER / "js",
+            build=(("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"),),
+            run=("node", "{folder}/driver.mjs"),
+        ),
+        needs={"node": "apt-get install -y nodejs", "npm": "apt-get install -y npm"},
+        more=True,
+    ),
 )
