@@ -315,11 +315,12 @@ async def test_a_piece_is_not_good_for_ever(setup: Setup) -> None:
 
 
 async def test_pieces_are_large_and_aligned(setup: Setup) -> None:
-    """Behind an odd start every piece but the last ends with a block and holds up to 1 MiB: no block is read twice."""
+    """Behind an odd start every piece but the last ends with a block and holds up to 1 MiB; then the room is free."""
     async with open_chunk_manager(setup.store, world=setup.world, chunk_size=4 * MIB) as manager:
         refs = await manager.store_object(5, content(4 * MIB))
         async with manager.stream(refs, 100, 3 * MIB) as stream:
             sizes = [len(piece) async for piece in stream]
+            assert manager.budget.statistics().read_bytes == 0
     assert sizes == [MIB - 100, MIB, MIB, 100]
 
 
