@@ -15,11 +15,19 @@ from lightningstor.s3.wire.faults import NotImplementedHere
 __all__ = ["ReadConditions", "etag_matches", "etags_of", "write_if_match", "write_if_none_match"]
 
 
-def etags_of(value: str) -> frozenset[str]:
-    """The entity tags of a header: without quotes and weakness marks; "*" stays. Clients leave quotes out, too."""
+def etags_of(value: str, *, weak: bool = True) -> frozenset[str]:
+    """The entity tags of a header: without quotes and weakness marks; "*" stays. Clients leave quotes out, too.
+
+    Args:
+        weak: take those that are marked as weak as well.
+    """
     found = set()
     for item in value.split(","):
-        tag = item.strip().removeprefix("W/")
+        tag = item.strip()
+        if tag.startswith("W/"):
+            if not weak:
+                continue
+            tag = tag[2:]
         if len(tag) >= 2 and tag[0] == tag[-1] == '"':
             tag = tag[1:-1]
         if tag:
@@ -27,9 +35,13 @@ def etags_of(value: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def etag_matches(value: str, etag: str) -> bool:
-    """Whether a header's list holds this ETag (without quotes) or "*"."""
-    wanted = etags_of(value)
+def etag_matches(value: str, etag: str, *, weak: bool) -> bool:
+    """Whether a header's list holds this ETag (without quotes) or "*".
+
+    Args:
+        weak: a weak tag matches too: If-None-Match compares so, If-Match does not (RFC 9110 §13.1.1, §13.1.2).
+    """
+    wanted = etags_of(value, weak=weak)
     return etag in wanted or "*" in wanted
 
 
@@ -58,14 +70,14 @@ class ReadConditions(NamedTuple):
         """
         modified_s = modified_ms // 1000
         if self.if_match is not None:
-            if not etag_matches(self.if_match, etag):
+            if not etag_matches(self.if_match, etag, weak=False):
                 raise PreconditionFailed(f"{self.prefix}If-Match", etag)
         elif self.if_unmodified_since is not None:
             since = parse_http_time(self.if_unmodified_since)
             if since is not None and modified_s > since // 1000:
                 raise PreconditionFailed(f"{self.prefix}If-Unmodified-Since", etag)
         if self.if_none_match is not None:
-            if etag_matches(self.if_none_match, etag):
+            if etag_matches(self.if_none_match, etag, weak=True):
                 self._not_modified("If-None-Match", etag, modified_ms, version_id)
         elif self.if_modified_since is not None:
             since = parse_http_time(self.if_modified_since)
@@ -86,6 +98,8 @@ def write_if_match(value: str | None) -> str | None:
     """
     if value is None:
         return None
+    if value.strip().startswith("W/") and "," not in value:
+        return value.strip()  # a weak tag is no object's: S3's are strong, and If-Match compares strongly
     tags = etags_of(value)
     if len(tags) != 1:
         raise NotImplementedHere("If-Match with another number of ETags than one")

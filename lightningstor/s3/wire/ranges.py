@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lightningstor.errors import InvalidRange
 from lightningstor.s3.wire.conditions import etags_of
 from lightningstor.s3.wire.dates import parse_http_time
@@ -9,11 +11,16 @@ from lightningstor.s3.wire.faults import InvalidArgument
 
 __all__ = ["content_range", "copy_source_range", "if_range_holds", "parse_range"]
 
-_DIGITS_MAX = 19
+_BEYOND: Final = 10**18
+"""Farther than the end of any object."""
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else None
+    """The number; None: it is none. One that no object is as long as stands for the end."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else _BEYOND
 
 
 def parse_range(value: str, size: int) -> tuple[int, int] | None:

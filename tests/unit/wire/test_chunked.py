@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lightningstor.errors import IncompleteBody, StoreError
 from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
-from lightningstor.s3.wire.faults import InvalidChunkSize, MalformedTrailer, SignatureDoesNotMatch
+from lightningstor.s3.wire.faults import InvalidChunkSize, InvalidRequest, MalformedTrailer, SignatureDoesNotMatch
 from lightningstor.s3.wire.signing_key import signing_key
 from tests.conftest import Figure
 
@@ -166,3 +166,78 @@ def test_garbage_is_refused_and_nothing_else(body: bytes, length: int, signed: b
     except StoreError:
         return
     assert len(content) == length
+
+
+NAME = "x-amz-checksum-crc32"
+
+
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\r\n\r\n", b"\n\r\n"])
+def test_ends_of_an_unsigned_trailer(end: bytes) -> None:
+    """A line of the trailer ends in CR LF, or as S3's examples and minio-go write it, in LF CR LF."""
+    body = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==" + end
+    for piece in (1, 7, 1000):
+        decoder = AwsChunkedDecoder(5, None, NAME)
+        assert decode(decoder, body, piece) == b"hello"
+        assert decoder.trailers == {NAME: "NhCmhg=="}
+        assert decoder.done
+    for cut in range(1, len(end) + 1):
+        if end.startswith(b"\n\r\n") and cut == 2 and len(end) == 5:
+            continue  # what remains is the shorter way of ending
+        with pytest.raises(StoreError):
+            decode(AwsChunkedDecoder(5, None, NAME), body[:-cut])
+
+
+def test_a_signed_trailer_as_minio_go_writes_it() -> None:
+    """The trailer's line ends in LF CR LF, its signature follows; both are covered."""
+    body = signed_body([b"a" * 100], {NAME: "AAAAAA=="}).replace(b"AAAAAA==\r\n", b"AAAAAA==\n\r\n")
+    assert decode(AwsChunkedDecoder(100, verifier(), NAME), body, 3) == b"a" * 100
+    with pytest.raises(SignatureDoesNotMatch):
+        decode(AwsChunkedDecoder(100, verifier(), NAME), body.replace(b"AAAAAA==", b"AAAAAB=="))
+
+
+def test_a_signed_trailer_needs_its_signature() -> None:
+    """Without x-amz-trailer-signature, or with something behind it, the trailer is malformed."""
+    body = signed_body([b"a" * 100], {NAME: "AAAAAA=="})
+    line = body[body.index(b"x-amz-trailer-signature") : -2]
+    behind = body[:-2] + b"x-amz-checksum-crc32:A\r\n\r\n"
+    for bad in (body.replace(line, b""), body.replace(line, line + line), behind):
+        with pytest.raises(MalformedTrailer):
+            decode(AwsChunkedDecoder(100, verifier(), NAME), bad)
+
+
+def test_a_trailer_has_an_end() -> None:
+    """Endless trailers and lines are given up while they come, not when memory is full."""
+    decoder = AwsChunkedDecoder(0, None, NAME)
+    decoder.feed(b"0\r\n" + b"a" * 250)
+    with pytest.raises(IncompleteBody, match="too long"):
+        decoder.feed(b"a" * 10)
+    with pytest.raises(MalformedTrailer):
+        AwsChunkedDecoder(0, None, NAME).feed(b"0\r\n" + b"\n\r\n" * 2000)
+
+
+def test_a_huge_signed_chunk_is_refused_before_it_is_held() -> None:
+    """A signed chunk is held whole until it is verified, so there is a largest one."""
+    with pytest.raises(InvalidRequest, match="17000000"):
+        AwsChunkedDecoder(1 << 30, verifier()).feed(b"%x;chunk-signature=0\r\n" % 17_000_000)
+
+
+def test_a_writable_buffer_may_be_used_again() -> None:
+    """What is held of a signed chunk does not change with the buffer that it came in."""
+    body = signed_body([b"a" * 8192, b"b" * 10])
+    decoder, out = AwsChunkedDecoder(8202, verifier()), b""
+    buffer = bytearray(1000)
+    for at in range(0, len(body), 1000):
+        piece = body[at : at + 1000]
+        buffer[: len(piece)] = piece
+        out += b"".join(bytes(part) for part in decoder.feed(memoryview(buffer)[: len(piece)]))
+        buffer[:] = bytes(1000)
+    decoder.finish()
+    assert out == b"a" * 8192 + b"b" * 10
+
+
+def test_unsigned_content_is_not_copied() -> None:
+    """What is given out of an unsigned body are views of what came in."""
+    data = b"5\r\nhello\r\n0\r\n\r\n"
+    (piece,) = AwsChunkedDecoder(5).feed(data)
+    assert isinstance(piece, memoryview)
+    assert piece.obj is data

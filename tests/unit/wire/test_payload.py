@@ -225,3 +225,94 @@ def test_conditions_of_writes() -> None:
     for call in (lambda: write_if_match('"a","b"'), lambda: write_if_none_match('"a"')):
         with pytest.raises(NotImplementedHere):
             call()
+
+
+def test_a_weak_tag_never_matches_strongly() -> None:
+    """If-Match compares strongly (RFC 9110 §13.1.1): a weak tag is no object's, for readers and writers."""
+    with pytest.raises(PreconditionFailed):
+        ReadConditions(if_match='W/"e"').check("e", MODIFIED)
+    ReadConditions(if_match='W/"e", "e"').check("e", MODIFIED)
+    assert write_if_match('W/"abc"') == 'W/"abc"'
+
+
+def test_numbers_beyond_every_object() -> None:
+    """A range that ends far beyond the object ends with it, and one that begins there has no byte of it."""
+    assert ranges.parse_range("bytes=3-" + "9" * 30, 10) == (3, 7)
+    assert ranges.parse_range("bytes=-" + "9" * 5000, 10) == (0, 10)
+    assert ranges.parse_range("bytes=" + "0" * 30 + "3-4", 10) == (3, 2)
+    with pytest.raises(InvalidRange):
+        ranges.parse_range("bytes=" + "9" * 30 + "-", 10)
+
+
+def test_a_payload_hash_without_a_signature_of_version_4() -> None:
+    """The header speaks for itself: an unsigned or a version 2 request is framed, or hashed, as it says."""
+    headers = {b"content-length": b"99", b"x-amz-decoded-content-length": b"5"}
+    unsigned = {**headers, b"x-amz-content-sha256": b"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+    assert plan_payload(unsigned, None).aws_chunked
+    assert plan_payload({b"content-length": b"5", b"x-amz-content-sha256": SHA.encode()}, None).sha256 == SHA
+    with pytest.raises(InvalidRequest):
+        plan_payload({**headers, b"x-amz-content-sha256": b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}, None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "mode"),
+    [
+        ({b"content-encoding": b"aws-chunked"}, "UNSIGNED-PAYLOAD"),
+        ({b"content-encoding": b"gzip, AWS-chunked"}, SHA),
+        ({b"x-amz-trailer": b"x-amz-checksum-crc32"}, "UNSIGNED-PAYLOAD"),
+        (
+            {b"x-amz-trailer": b"x-amz-checksum-crc32", b"x-amz-decoded-content-length": b"5"},
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        ),
+        (
+            {
+                b"x-amz-trailer": b"x-amz-checksum-crc32",
+                b"x-amz-sdk-checksum-algorithm": b"SHA1",
+                b"x-amz-decoded-content-length": b"5",
+            },
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        ),
+    ],
+)
+def test_framing_that_contradicts_itself(headers: dict[bytes, bytes], mode: str) -> None:
+    """What announces a framing or a trailer that its hash does not have is refused, and not stored as it stands."""
+    with pytest.raises(InvalidRequest):
+        plan_payload(headers, mode)
+
+
+def test_base64_has_one_form() -> None:
+    """Missing padding, blanks and stray bits at the end are no checksum, though a lenient decoder takes them."""
+    for value in ("NhCmhg", "NhCmhg= =", "NhCmhh==", "NhCmhg==\n", "NhCm\u00e9g=="):
+        with pytest.raises(InvalidRequest, match=r"Value for x-amz-checksum-crc32 header is invalid\."):
+            checksums.decode_checksum("CRC32", value, "x-amz-checksum-crc32")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "wanted", "kind"),
+    [
+        ("CRC64NVME", None, "FULL_OBJECT"),
+        ("crc32", None, "COMPOSITE"),
+        ("CRC32C", "FULL_OBJECT", "FULL_OBJECT"),
+        ("SHA256", "COMPOSITE", "COMPOSITE"),
+    ],
+)
+def test_kinds_of_multipart_checksums(algorithm: str, wanted: str | None, kind: str) -> None:
+    """Each algorithm has its default kind, and CRC32 and CRC32C have both."""
+    assert checksums.multipart_type(algorithm, wanted) == kind
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "wanted", "error"),
+    [
+        ("CRC64NVME", "COMPOSITE", InvalidRequest),
+        ("SHA1", "FULL_OBJECT", InvalidRequest),
+        ("SHA1", "HALF", InvalidRequest),
+        ("SUM", None, InvalidRequest),
+        ("MD5", None, NotImplementedHere),
+        ("XXHASH3", None, NotImplementedHere),
+    ],
+)
+def test_kinds_that_there_are_not(algorithm: str, wanted: str | None, error: type[StoreError]) -> None:
+    """A digest of the whole cannot be made of the parts' SHA, nor a CRC64NVME of CRCs."""
+    with pytest.raises(error):
+        checksums.multipart_type(algorithm, wanted)
