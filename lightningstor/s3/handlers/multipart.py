@@ -13,10 +13,10 @@ from lightningstor.s3.handlers.drafts import draft_of
 from lightningstor.s3.handlers.paging import page_limit
 from lightningstor.s3.handlers.shapes import checksum_members, checksums_given, owner_shape, quoted, shown_version
 from lightningstor.s3.wire import dto
+from lightningstor.s3.wire.checksums import check_multipart_type
 from lightningstor.s3.wire.faults import InvalidRequest
 from lightningstor.s3.wire.refusals import MalformedXML
 from lightningstor.store.api import CompletePart, UploadDraft
-from lightningstor.store.multipart import DEFAULT_ALGORITHM
 
 __all__ = [
     "abort_multipart_upload",
@@ -28,8 +28,6 @@ __all__ = [
 ]
 
 MAX_ENTRIES_PER_LIST: Final = 1000
-_CRCS: Final = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
-_OFFERED: Final = _CRCS | {"SHA1", "SHA256"}
 
 
 async def create_multipart_upload(
@@ -62,12 +60,7 @@ def _check_algorithm(algorithm: str | None, kind: str | None) -> None:
                 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
             )
         return
-    if algorithm not in _OFFERED:
-        raise InvalidRequest(f"The checksum algorithm {algorithm} is not supported for multipart uploads here.")
-    if (kind == "FULL_OBJECT" and algorithm not in _CRCS) or (kind == "COMPOSITE" and algorithm == DEFAULT_ALGORITHM):
-        raise InvalidRequest(
-            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
-        )
+    check_multipart_type(algorithm, kind)
 
 
 async def upload_part(call: Call, request: dto.UploadPartRequest) -> dto.UploadPartOutput:

@@ -20,12 +20,11 @@ __all__ = [
     "MULTIPART_TYPES",
     "SEVERAL_CHECKSUMS",
     "Checksum",
+    "check_multipart_type",
     "checksum_header",
     "content_md5",
     "decode_checksum",
-    "default_type",
     "known_algorithm",
-    "multipart_type",
     "requested_checksum",
 ]
 
@@ -92,31 +91,22 @@ def known_algorithm(name: str) -> str:
     )
 
 
-def default_type(algorithm: str) -> str:
-    """How a multipart object's checksum is made where nothing is said."""
-    return FULL_OBJECT if algorithm == "CRC64NVME" else COMPOSITE
-
-
-def multipart_type(algorithm: str, wanted: str | None) -> str:
-    """How a multipart object's checksum is made.
+def check_multipart_type(algorithm: str, wanted: str | None) -> None:
+    """Whether S3 makes a checksum of that kind for a multipart object.
 
     Args:
         algorithm: S3's name. wanted: "COMPOSITE", "FULL_OBJECT", or None for the algorithm's default.
 
     Raises:
-        InvalidRequest: S3 does not make that kind of that algorithm, or has none of that name.
-        NotImplementedHere: an algorithm that is not offered for multipart here.
+        InvalidRequest: it does not, or the algorithm is not offered for multipart uploads here.
     """
-    types = MULTIPART_TYPES.get(known_algorithm(algorithm))
+    types = MULTIPART_TYPES.get(algorithm.upper())
     if types is None:
-        raise NotImplementedHere(f"checksum algorithm {algorithm.upper()} for multipart uploads")
-    if wanted is None:
-        return default_type(algorithm.upper())
-    if wanted not in types:
+        raise InvalidRequest(f"The checksum algorithm {algorithm} is not supported for multipart uploads here.")
+    if wanted is not None and wanted not in types:
         raise InvalidRequest(
             f"The {wanted} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
         )
-    return wanted
 
 
 def decode_checksum(algorithm: str, value: str, where: str) -> bytes:
