@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from math import inf
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -37,8 +38,9 @@ AsgiApp: TypeAlias = Callable[
 
 logger = logging.getLogger("lightningstor.http")
 
-_FIRST_READ: Final = 64 * 1024
+_FIRST_READ: Final = 16 * 1024
 _ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
+_DRAIN_READ: Final = 64 * 1024
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _CR: Final = 13
 
@@ -258,10 +260,10 @@ class Connection:
             self._cut_short(exchange)
             return False
         if exchange.keep_alive:
-            with trio.move_on_after(self.limits.drain_s):
+            with trio.move_on_after(self.limits.drain_s), suppress(ClientGone):
                 await exchange.skip_body()
                 return True
-            return False
+            return False  # the client has its answer, and must not be told of its body in another
         await self._linger()
         return False
 
@@ -331,7 +333,7 @@ class Connection:
             try:
                 await self.wire.finish()
                 while left > 0:
-                    data = await self.base.read(_FIRST_READ)
+                    data = await self.base.read(_DRAIN_READ)
                     if not data:
                         return
                     left -= len(data)

@@ -149,7 +149,10 @@ class HttpServer:
             try:
                 await trio.lowlevel.wait_readable(listener.sock)
                 if len(self._connections) >= self.limits.connections:
-                    await self._make_room()
+                    if self._room.is_set():
+                        self._room = trio.Event()
+                    self._evict()
+                    await self._room.wait()
                     continue
                 for _ in range(min(_ACCEPTS_AT_ONCE, self.limits.connections - len(self._connections))):
                     self._open(listener, nursery, *listener.sock.accept())
@@ -161,8 +164,9 @@ class HttpServer:
                 if listener.sock.fileno() < 0:
                     return
                 self.on_event(HttpEvent(HttpEventKind.ACCEPT_FAILED, detail=str(error), error=error))
-                # Anything else is about the one connection that ended before it was taken (accept(2)).
                 if error.errno in _OUT_OF_ROOM:
+                    self._evict()
+                if error.errno != errno.ECONNABORTED:
                     await trio.sleep(_ACCEPT_BACKOFF_S)
 
     def _open(self, listener: Listener, nursery: trio.Nursery, sock: socket.socket, client: tuple[str, int]) -> None:
@@ -193,12 +197,9 @@ class HttpServer:
             self._room.set()
             self.on_event(HttpEvent(HttpEventKind.CLOSED))
 
-    async def _make_room(self) -> None:
-        """Close the connections that have been idle longest; return when a connection has ended."""
-        if self._room.is_set():
-            self._room = trio.Event()
+    def _evict(self) -> None:
+        """Have the connections closed that have been idle longest, to make room for others."""
         idle = [connection.base for connection in self._connections if connection.base.idle]
         for base in heapq.nsmallest(self.limits.connections // 100 + 1, idle, key=attrgetter("read_deadline")):
             base.stop_idle()
             self.on_event(HttpEvent(HttpEventKind.EVICTED))
-        await self._room.wait()

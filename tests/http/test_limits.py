@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -305,6 +306,42 @@ async def test_running_out_of_descriptors_is_survived(figure: Callable[[str], No
     figure(
         f"EMFILE on accept {int(refused)} times (once per 0.1 s), serving {float(seconds):.2f} s after they are free"
     )
+
+
+_SCARCE = """
+    import resource, trio
+    from lightningstor.http.engine import HttpServer, open_listeners
+
+    async def app(scope, receive, send):
+        await scope["extensions"]["lightningstor.respond"](200, [], b"ok")
+
+    async def main():
+        listeners = await open_listeners("127.0.0.1", 0)
+        print(listeners[0].address[1], flush=True)
+        await HttpServer(app).serve(listeners)
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+    trio.run(main)
+"""
+
+
+async def test_idle_connections_do_not_keep_the_descriptors() -> None:
+    """When idle clients hold every descriptor that there is, a new one gets in within 2 s all the same."""
+    async with trio.open_nursery() as nursery:
+        script = [sys.executable, "-c", textwrap.dedent(_SCARCE)]
+        process = await nursery.start(partial(trio.run_process, script, stdout=subprocess.PIPE, check=False))
+        with trio.fail_after(20):
+            port = int(await process.stdout.receive_some())
+            idle = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(100)]
+            started = trio.current_time()
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(GET)
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
+            assert trio.current_time() - started < 2
+        for stream in idle:
+            await trio.aclose_forcefully(stream)
+        process.terminate()
+        await process.stdout.aclose()
 
 
 _IDLE = """

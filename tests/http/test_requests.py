@@ -200,6 +200,18 @@ async def test_a_short_rest_of_the_body_is_dropped_and_the_connection_goes_on() 
         assert (await client.answer()).status == 403
 
 
+async def test_a_short_rest_that_never_comes_gets_no_second_answer() -> None:
+    """Who was answered early and then sends less than it announced just loses the connection."""
+    async with serving(early, HttpLimits(drain_s=0.1)) as running:
+        for finishes in (True, False):
+            async with await running.connect() as client:
+                await client.send(b"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc")
+                assert (await client.answer()).status == 403
+                if finishes:
+                    await client.finish()
+                assert await client.is_closed()
+
+
 async def test_a_long_rest_of_the_body_ends_the_connection_gently() -> None:
     """The answer arrives although the client is still sending, and no byte of the body is taken for a request."""
     body = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n" * 10_000
