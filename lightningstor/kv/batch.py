@@ -26,10 +26,10 @@ _REVISION_BLOCK: Final = 1 << 20
 _REMEMBERED_REVISIONS: Final = 8_192
 """Revisions that the writer remembers from its checks, most of all those of the bucket rows that every PUT checks."""
 
-_NOT_READ: Final = (b"", b"", -1)
+_NOT_READ: Final = (b"", -1)
 
-_Written: TypeAlias = "tuple[bytes, bytes | int, int]"
-"""Key, value (an int is a counter not yet spelt out), revision."""
+_Written: TypeAlias = "tuple[bytes | int, int]"
+"""Value (an int is a counter not yet spelt out) and revision."""
 
 
 @frozen
@@ -118,7 +118,7 @@ class BatchWriter:
         remembered = self._remembered
         for key in overlay.keys() & remembered.keys():
             written = overlay[key]
-            remembered[key] = ABSENT if written is None else written[2]
+            remembered[key] = ABSENT if written is None else written[1]
         ended = self._clock.monotonic()
         return Settled(outcomes, rows, ended - committing, ended - started, self._log_pages)
 
@@ -132,7 +132,7 @@ class BatchWriter:
             elif held is _NOT_READ:
                 revision = self._stored_revision(key)
             else:
-                revision = held[2]
+                revision = held[1]
             if revision != check.revision:
                 return TxnConflict(key)
         counters: dict[bytes, int] = {}
@@ -152,9 +152,9 @@ class BatchWriter:
         for key in txn.deletes:
             overlay[key] = None
         for put in txn.puts:
-            overlay[put.key] = (put.key, put.value, revision)
+            overlay[put.key] = (put.value, revision)
         for key, count in counters.items():
-            overlay[key] = (key, count, revision)
+            overlay[key] = (count, revision)
         return Applied(revision)
 
     def _stored_revision(self, key: bytes) -> int:
@@ -178,7 +178,7 @@ class BatchWriter:
         held = overlay.get(key, _NOT_READ)
         if held is None:
             return 0
-        value = held[1]
+        value = held[0]
         if held is _NOT_READ:
             number = body_id(key)
             if number is None:
@@ -191,7 +191,7 @@ class BatchWriter:
 
     def _write(self, overlay: dict[bytes, _Written | None]) -> list[Row]:
         """Write the overlay's final state, in key order; give back the ordinary rows."""
-        rows: list[Row] = []
+        rows: list[tuple[bytes, bytes, int]] = []
         bodies: list[tuple[int, bytes, int]] = []
         deletes: list[tuple[bytes]] = []
         body_deletes: list[tuple[int]] = []
@@ -203,11 +203,11 @@ class BatchWriter:
                 else:
                     body_deletes.append((number,))
                 continue
-            _, value, revision = written
+            value, revision = written
             if isinstance(value, int):
                 value = b"%d" % value
             if number is None:
-                rows.append(Row(key, value, revision))
+                rows.append((key, value, revision))
             else:
                 bodies.append((number, value, revision))
         executemany = self._cursor.executemany
@@ -216,12 +216,12 @@ class BatchWriter:
         if body_deletes:
             executemany("DELETE FROM bodies WHERE id = ?", body_deletes)
         if rows:
-            ordered = sorted((row.key, row.value, row.revision) for row in rows)
-            executemany("INSERT OR REPLACE INTO kv VALUES(?, ?, ?)", ordered)
+            rows.sort()
+            executemany("INSERT OR REPLACE INTO kv VALUES(?, ?, ?)", rows)
         if bodies:
             bodies.sort()
             executemany("INSERT OR REPLACE INTO bodies VALUES(?, ?, ?)", bodies)
-        return rows
+        return [Row(key, value, revision) for key, value, revision in rows]
 
     def _reserve(self) -> int:
         """Move the mark on disk when the revisions drawn have passed it; give back where it stands then."""

@@ -4,17 +4,20 @@
     bodies  id → v, r       small bodies (`lightningstor.kv.bodies`), appended under growing ids
     meta    name → value    `revision_reserved`: no commit has a revision above it
 
-Pages of 16 KiB: three 4 KiB bodies or 25 records share one, and a PUT costs a fifth less CPU than with 4 KiB pages.
+Pages of 16 KiB: three 4 KiB bodies or 25 records share one. Against pages of 4 KiB random reads cost half, and a PUT
+of keys in order a tenth less; a PUT of keys in no order a fifth more, because every record then rewrites a page.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import apsw
 
-from lightningstor.errors import BytesCorrupt, FormatTooNew
+from lightningstor.errors import BytesCorrupt, FormatTooNew, StorageFull, StoreLocked
 
 __all__ = [
     "FORMAT",
@@ -59,18 +62,39 @@ def open_writer(path: str, vfs: str | None = None) -> apsw.Connection:
     Raises:
         FormatTooNew: a newer version wrote the file; it was not changed.
         BytesCorrupt: the file is not a metadata store of ours, or is damaged.
+        StoreLocked: another process is at work in the file.
+        StorageFull: there is no room to make it.
+        OSError: the file cannot be opened or made.
     """
-    connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
+    _make_private(path)
+    connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE, vfs)
     try:
         connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
         prepare(connection, path)
         connection.wal_autocheckpoint(0)
         connection.pragma("cache_size", -_WRITER_CACHE_KIB)
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError as error:
+        connection.close()
+        raise StoreLocked(path) from error
+    except apsw.FullError as error:
+        connection.close()
+        raise StorageFull(path) from error
+    except (apsw.NotADBError, apsw.CorruptError, apsw.IOError) as error:
+        connection.close()
+        raise BytesCorrupt(path, f"{type(error).__name__}: {error}") from error
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: str) -> None:
+    """Make the file if there is none; only its owner may read it, as it holds bodies. Its log takes the same rights."""
+    if not os.path.exists(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    elif not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 def prepare(
@@ -81,10 +105,7 @@ def prepare(
     Raises:
         FormatTooNew, BytesCorrupt: as in `open_writer`.
     """
-    try:
-        found = _found_format(connection)
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise BytesCorrupt(path, str(error)) from error
+    found = _found_format(connection)
     if found is None:
         # Both must be set before the first page is written; later they would take a rewrite of the file.
         connection.pragma("page_size", PAGE_BYTES)

@@ -160,7 +160,7 @@ async def open_sqlite_kv(
         vfs: the SQLite VFS to reach the file through; None: the system's.
 
     Raises:
-        FormatTooNew: a newer version wrote the file. BytesCorrupt: it is damaged, or not ours.
+        FormatTooNew, BytesCorrupt, StoreLocked, StorageFull, OSError: as `schema.open_writer` says.
     """
     name = os.fspath(path)
     writer, point, beside = await world.blocking.run(_open_connections, name, mmap_bytes, vfs)

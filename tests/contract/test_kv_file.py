@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import apsw
 import pytest
 import trio
 
-from lightningstor.errors import BytesCorrupt, FormatTooNew, StorageReadOnly, StoreClosed
+from lightningstor.errors import BytesCorrupt, FormatTooNew, StorageReadOnly, StoreClosed, StoreLocked
 from lightningstor.kv import schema
 from lightningstor.kv.api import Add, Applied, Outcome, Put, Txn, TxnUndetermined
 from lightningstor.kv.sqlite import open_sqlite_kv
@@ -116,6 +117,38 @@ async def test_foreign_file_is_refused_untouched(tmp_path: Path, content: str) -
         async with open_sqlite_kv(path, world()):
             pass
     assert path.read_bytes() == before
+
+
+async def test_file_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another connection is writing to is refused as locked, after a while."""
+    monkeypatch.setattr(schema, "_BUSY_TIMEOUT_MS", 10)
+    path = tmp_path / "kv"
+    async with open_sqlite_kv(path, world()) as kv:
+        await put(kv, (b"a", b"1"))
+    connection = apsw.Connection(str(path))
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM kv")
+    with pytest.raises(StoreLocked):
+        async with open_sqlite_kv(path, world()):
+            pass
+    connection.close()
+
+
+async def test_file_that_cannot_be_made(tmp_path: Path) -> None:
+    """Where no file can be made the system's own error says which and why."""
+    with pytest.raises(FileNotFoundError) as refused:
+        async with open_sqlite_kv(tmp_path / "missing" / "kv", world()):
+            pass
+    assert refused.value.filename == str(tmp_path / "missing" / "kv")
+
+
+async def test_file_is_private(tmp_path: Path) -> None:
+    """The file and its log hold users' bytes: only the owner may read them."""
+    path = tmp_path / "kv"
+    async with open_sqlite_kv(path, world()) as kv:
+        await put(kv, (b"a", b"1"))
+        for name in os.listdir(tmp_path):
+            assert stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600
 
 
 async def test_older_format_is_migrated_step_by_step(tmp_path: Path) -> None:
