@@ -21,7 +21,6 @@ __all__ = [
     "SEVERAL_CHECKSUMS",
     "Checksum",
     "check_multipart_type",
-    "checksum_header",
     "content_md5",
     "decode_checksum",
     "known_algorithm",
@@ -59,11 +58,6 @@ MULTIPART_TYPES: Final[Mapping[str, frozenset[str]]] = {
 _HEADERS: Final = {HEADER_PREFIX + name.lower().encode(): name for name in (*ALGORITHMS, *_NOT_HERE)}
 _DIRECTIVES: Final = frozenset({b"x-amz-checksum-mode", b"x-amz-checksum-type", b"x-amz-checksum-algorithm"})
 """What begins like a checksum's header and is none."""
-
-
-def checksum_header(algorithm: str) -> bytes:
-    """`x-amz-checksum-crc32` and its kin."""
-    return HEADER_PREFIX + algorithm.lower().encode()
 
 
 class Checksum(NamedTuple):

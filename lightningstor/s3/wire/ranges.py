@@ -9,7 +9,7 @@ from lightningstor.s3.wire.conditions import etags_of
 from lightningstor.s3.wire.dates import parse_http_time
 from lightningstor.s3.wire.faults import InvalidArgument
 
-__all__ = ["content_range", "copy_source_range", "if_range_holds", "parse_range"]
+__all__ = ["copy_source_range", "if_range_holds", "parse_range"]
 
 _BEYOND: Final = 10**18
 """Farther than the end of any object."""
@@ -90,8 +90,3 @@ def copy_source_range(value: str, size: int) -> tuple[int, int]:
             f"Range specified is not valid for source object of size: {size}", "x-amz-copy-source-range", value
         )
     return first, last - first + 1
-
-
-def content_range(offset: int, length: int, size: int) -> str:
-    """The value of Content-Range."""
-    return f"bytes {offset}-{offset + length - 1}/{size}"
