@@ -47,7 +47,6 @@ class _Attributes(dict[str, Any]):
     """An error's attributes, for `str.format_map`."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__()
         self._error = error
 
     def __missing__(self, name: str) -> Any:

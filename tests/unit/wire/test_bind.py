@@ -231,6 +231,13 @@ def test_an_empty_number_is_no_number() -> None:
     assert bind_bare("ListObjectsV2", query={"max-keys": ""}).max_keys is None
 
 
+def test_the_largest_numbers() -> None:
+    """31 bits for counts, more for sizes."""
+    assert bind_bare("ListObjectsV2", query={"max-keys": "2147483647"}).max_keys == 2_147_483_647
+    size = bind_bare("CompleteMultipartUpload", {"x-amz-mp-object-size": b"5497558138880"}).mpu_object_size
+    assert size == 5 << 40
+
+
 def test_a_missing_required_value_is_an_invalid_argument() -> None:
     """GetObjectAttributes without its header, UploadPart with an empty part number."""
     with pytest.raises(InvalidArgument) as caught:
