@@ -6,8 +6,8 @@ it began: SQLite publishes a commit to its other connections after it has flushe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import starmap
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -19,7 +19,7 @@ from lightningstor.kv.api import Row
 from lightningstor.kv.bodies import bodies_between, body_id, body_key
 from lightningstor.ports import Blocking
 
-__all__ = ["INLINE_SCAN_ROWS", "PointReader", "ScanReaders", "Snapshot"]
+__all__ = ["INLINE_SCAN_ROWS", "PointReader", "ScanReaders", "Snapshot", "SnapshotContext"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -182,58 +182,54 @@ class ScanReaders:
         self._open = open_connection
         self._slots = trio.Semaphore(limit)
         self._idle: list[apsw.Connection] = []
-        self._path = path
+        self.path = path
         self._blocking = blocking
         self._closed = False
         self.snapshots = 0
 
     async def scan(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
         """As `KvReads.scan`, in a thread."""
-        async with self._connection() as connection:
-            try:
-                return await self._blocking.run(scan_at_one_moment, connection, start, end, limit, reverse)
-            except apsw.Error as error:
-                raise read_failure(error, self._path) from error
+        connection = await self.take()
+        try:
+            return await self._blocking.run(scan_at_one_moment, connection, start, end, limit, reverse)
+        except apsw.Error as error:
+            raise read_failure(error, self.path) from error
+        finally:
+            self.give_back(connection)
 
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """A read transaction as of now, while the context is open."""
-        async with self._connection() as connection:
-            self.snapshots += 1
-            try:
-                try:
-                    connection.execute("BEGIN")
-                    connection.execute("SELECT 1 FROM meta LIMIT 1").fetchall()  # only a read fixes the moment
-                except apsw.Error as error:
-                    raise read_failure(error, self._path) from error
-                snapshot = Snapshot(connection, self._path, self._blocking)
-                try:
-                    yield snapshot
-                finally:
-                    await snapshot.end()
-            finally:
-                self.snapshots -= 1
+    def snapshot(self) -> SnapshotContext:
+        """A read transaction as of the moment at which the context is entered."""
+        return SnapshotContext(self)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[apsw.Connection]:
-        async with self._slots:
+    async def take(self) -> apsw.Connection:
+        """A connection of the caller's own, until it gives it back; waits while all are taken."""
+        try:
+            self._slots.acquire_nowait()
+        except trio.WouldBlock:
+            await self._slots.acquire()
+        try:
             if self._closed:
                 raise StoreClosed
-            try:
-                connection = self._idle.pop() if self._idle else await self._blocking.run(self._open)
-            except apsw.Error as error:
-                raise read_failure(error, self._path) from error
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
+            return self._idle.pop() if self._idle else await self._blocking.run(self._open)
+        except apsw.Error as error:
+            self._slots.release()
+            raise read_failure(error, self.path) from error
+        except BaseException:
+            self._slots.release()
+            raise
 
-    def _give_back(self, connection: apsw.Connection) -> None:
+    def give_back(self, connection: apsw.Connection) -> None:
+        """End whatever read transaction is open on it, and let the next caller have it."""
         roll_back(connection)
         if self._closed:
             connection.close()
         else:
             self._idle.append(connection)
+        self._slots.release()
+
+    async def run(self, read: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Read in a thread."""
+        return await self._blocking.run(read, *args)
 
     def take_idle(self) -> list[apsw.Connection]:
         """Give no more connections out. Those idle are the caller's to close; the rest close when they come back."""
@@ -253,6 +249,32 @@ def scan_at_one_moment(connection: apsw.Connection, start: bytes, end: bytes, li
         connection.execute("COMMIT")
 
 
+class SnapshotContext:
+    """Opens and ends a snapshot. A class of its own, because a generator would cost a LIST another 10 µs."""
+
+    def __init__(self, readers: ScanReaders) -> None:
+        self._readers = readers
+
+    async def __aenter__(self) -> Snapshot:
+        self._connection = connection = await self._readers.take()
+        try:
+            connection.execute("BEGIN")
+            connection.execute("SELECT 1 FROM meta LIMIT 1").fetchall()  # only a read fixes the moment
+        except apsw.Error as error:
+            self._readers.give_back(connection)
+            raise read_failure(error, self._readers.path) from error
+        self._readers.snapshots += 1
+        self._snapshot = Snapshot(connection, self._readers)
+        return self._snapshot
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._snapshot.end()
+        finally:
+            self._readers.snapshots -= 1
+            self._readers.give_back(self._connection)
+
+
 class Snapshot:
     """Reads within one read transaction. Several tasks may share it; while one scans, the others wait.
 
@@ -260,30 +282,38 @@ class Snapshot:
         BytesCorrupt: the file cannot be read. RuntimeError: the snapshot's context has ended.
     """
 
-    def __init__(self, connection: apsw.Connection, path: str, blocking: Blocking) -> None:
+    def __init__(self, connection: apsw.Connection, readers: ScanReaders) -> None:
         self._connection = connection
-        self._path = path
-        self._blocking = blocking
+        self._readers = readers
         self._turn = trio.Lock()
         self._ended = False
 
     async def get(self, key: bytes) -> Row | None:
+        """As `KvReads.get`."""
         if self._turn.locked():
             async with self._turn:
                 return self._read(read_row, key)
         return self._read(read_row, key)
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
+        """As `KvReads.get_many`."""
         if self._turn.locked():
             async with self._turn:
                 return self._read(read_rows, keys)
         return self._read(read_rows, keys)
 
     async def scan(self, start: bytes, end: bytes, limit: int, *, reverse: bool = False) -> list[Row]:
-        async with self._turn:
+        """As `KvReads.scan`; a large one in a thread."""
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
             if limit <= INLINE_SCAN_ROWS:
                 return self._read(scan_rows, start, end, limit, reverse)
-            return await self._blocking.run(self._read, scan_rows, start, end, limit, reverse)
+            return await self._readers.run(self._read, scan_rows, start, end, limit, reverse)
+        finally:
+            self._turn.release()
 
     def _read(self, read: Callable[[Execute, *Ts], T], *args: *Ts) -> T:
         if self._ended:
@@ -291,10 +321,12 @@ class Snapshot:
         try:
             return read(self._connection.execute, *args)
         except apsw.Error as error:
-            raise read_failure(error, self._path) from error
+            raise read_failure(error, self._readers.path) from error
 
     async def end(self) -> None:
-        """Wait for a scan that another task began, and refuse what comes after."""
-        with trio.CancelScope(shield=True):
-            async with self._turn:
-                self._ended = True
+        """Refuse what comes after, and wait for a scan that another task began."""
+        self._ended = True
+        if self._turn.locked():
+            with trio.CancelScope(shield=True):
+                async with self._turn:
+                    pass
