@@ -61,20 +61,16 @@ class Addressing:
         """
         if raw_path[:1] != b"/":
             raise InvalidURI()
-        bucket = self._bucket_of_host(host)
-        if bucket is not None:
-            return Target(bucket, decode_key(raw_path[1:]) if len(raw_path) > 1 else None, True)
+        name = host.partition(b":")[0].lower()
+        if name.endswith(self._suffixes) and name not in self._domains:
+            key = decode_key(raw_path[1:]) if len(raw_path) > 1 else None
+            return Target(self._bucket_of_host(name), key, True)
         if len(raw_path) == 1:
             return _SERVICE
-        name, slash, key = raw_path[1:].partition(b"/")
-        if slash and key:
-            return Target(_bucket_name(name), decode_key(key), False)
-        return Target(_bucket_name(name), None, False)
+        bucket, _, rest = raw_path[1:].partition(b"/")
+        return Target(_bucket_name(bucket), decode_key(rest) if rest else None, False)
 
-    def _bucket_of_host(self, host: bytes) -> str | None:
-        name = host.partition(b":")[0].lower()
-        if not name.endswith(self._suffixes) or name in self._domains:
-            return None
+    def _bucket_of_host(self, name: bytes) -> str:
         for suffix in self._suffixes:
             if name.endswith(suffix):
                 return _bucket_name(name[: -len(suffix)])

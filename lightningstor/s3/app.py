@@ -90,8 +90,11 @@ def _locate(call: Call) -> None:
     call.bucket, call.key, call.virtual_host = endpoint.addressing.locate(call.headers.get(b"host", b""), call.raw_path)
     if call.raw_query:
         call.query = decode_query(call.raw_query)
-    if call.key is not None:
-        object_key(call.key, limit=endpoint.store.limits.max_key_bytes)
+    key = call.key
+    if key is not None:
+        limit = endpoint.store.limits.max_key_bytes
+        if len(key) * 4 > limit:  # no character takes more than 4 bytes
+            object_key(key, limit=limit)
 
 
 def _match(call: Call) -> None:

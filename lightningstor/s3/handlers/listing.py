@@ -6,7 +6,8 @@ more than reading them does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from lightningstor.errors import InvalidVersionId
 from lightningstor.model.records import Bucket, VersionSummary
@@ -118,8 +119,15 @@ def _common_prefixes(prefixes: Iterable[str]) -> list[dto.CommonPrefix]:
     return [dto.CommonPrefix(prefix=prefix) for prefix in prefixes]
 
 
-def _key_writer(encoding_type: str | None) -> Callable[[str], str]:
-    return escape if encoding_type is None else url_encode
+# What stands as it is in XML (of the bytes of UTF-8 all but those of U+FFFE and U+FFFF), and in encoding-type=url.
+_PLAIN_IN_XML: Final = bytes(byte for byte in range(0x20, 0x100) if byte not in b'&<>"\x7f\xef')
+_PLAIN_IN_URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"
+
+
+def _written_keys(keys: list[str], encoding_type: str | None) -> list[str]:
+    """The keys as they stand in the answer. Most pages need nothing changed, which one look at all of them tells."""
+    write, plain = (escape, _PLAIN_IN_XML) if encoding_type is None else (url_encode, _PLAIN_IN_URL)
+    return [write(key) for key in keys] if "".join(keys).encode().translate(None, plain) else keys
 
 
 def _owner_of(call: Call) -> str:
@@ -132,38 +140,61 @@ def _owner_of(call: Call) -> str:
 
 
 def _contents(call: Call, page: Listing, encoding_type: str | None, *, with_owner: bool) -> Sequence[dto.Object]:
-    key_text = _key_writer(encoding_type)
+    keys = _written_keys([key for key, _ in page.objects], encoding_type)
     end = f"{_owner_of(call)}</Contents>" if with_owner else "</Contents>"
-    parts = [f"<Contents><Key>{key_text(key)}</Key>{_facts(version)}{end}" for key, version in page.objects]
+    facts = _Facts()
+    parts = [
+        f"<Contents><Key>{key}</Key>{facts.of(version)}{end}"
+        for key, (_, version) in zip(keys, page.objects, strict=True)
+    ]
     # What is written already may stand where the writer expects items (`Rendered`).
     return Rendered("".join(parts))  # type: ignore[return-value]
 
 
-def _facts(version: VersionSummary) -> str:
-    """What the listings say of an object's version, in the order of S3's model."""
-    checksum = version.checksum
-    algorithm = (
-        ""
-        if checksum is None
-        else f"<ChecksumAlgorithm>{checksum.algorithm}</ChecksumAlgorithm><ChecksumType>{checksum.kind}</ChecksumType>"
-    )
-    return (
-        f"<LastModified>{xml_time(version.created_at)}</LastModified><ETag>&quot;{version.etag}&quot;</ETag>"
-        f"{algorithm}<Size>{version.size}</Size><StorageClass>{version.storage_class}</StorageClass>"
-    )
+class _Facts:
+    """Writes what the listings say of an object's version, in the order of S3's model.
+
+    The objects of a page often share the second in which they were made, the checksum's kind and the class, so these
+    are written once and looked up: half a microsecond an object in place of one.
+    """
+
+    __slots__ = ("_ends", "_times")
+
+    def __init__(self) -> None:
+        self._times: dict[int, str] = {}
+        self._ends: dict[str, str] = {}
+
+    def of(self, version: VersionSummary) -> str:
+        """Everything of a version's element but its key and owner."""
+        second = version.created_at // 1000
+        modified = self._times.get(second)
+        if modified is None:
+            modified = self._times[second] = f"<LastModified>{xml_time(version.created_at)}</LastModified><ETag>&quot;"
+        checksum = version.checksum
+        storage_class = version.storage_class
+        end = self._ends.get(storage_class)
+        if end is None:
+            end = self._ends[storage_class] = f"</Size><StorageClass>{storage_class}</StorageClass>"
+        if checksum is None:
+            return f"{modified}{version.etag}&quot;</ETag><Size>{version.size}{end}"
+        return (
+            f"{modified}{version.etag}&quot;</ETag><ChecksumAlgorithm>{checksum.algorithm}</ChecksumAlgorithm>"
+            f"<ChecksumType>{checksum.kind}</ChecksumType><Size>{version.size}{end}"
+        )
 
 
 def _versions(call: Call, entries: Sequence[VersionEntry], encoding_type: str | None) -> Sequence[dto.ObjectVersion]:
-    key_text = _key_writer(encoding_type)
+    keys = _written_keys([entry.key for entry in entries], encoding_type)
     owner = _owner_of(call)
+    facts = _Facts()
     parts: list[str] = []
-    for entry in entries:
+    for key, entry in zip(keys, entries, strict=True):
         version = entry.version
         latest = "true" if entry.is_latest else "false"
-        name = f"<Key>{key_text(entry.key)}</Key><VersionId>{version.shown_id}</VersionId><IsLatest>{latest}</IsLatest>"
+        name = f"<Key>{key}</Key><VersionId>{version.shown_id}</VersionId><IsLatest>{latest}</IsLatest>"
         if version.delete_marker:
             when = xml_time(version.created_at)
             parts.append(f"<DeleteMarker>{name}<LastModified>{when}</LastModified>{owner}</DeleteMarker>")
         else:
-            parts.append(f"<Version>{name}{_facts(version)}{owner}</Version>")
+            parts.append(f"<Version>{name}{facts.of(version)}{owner}</Version>")
     return Rendered("".join(parts))  # type: ignore[return-value]
