@@ -7,8 +7,8 @@ the rows in memory and to write the final state of each, once: counters that a h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, TypeAlias
 
 import apsw
@@ -98,20 +98,11 @@ class BatchWriter:
         """
         started = self._clock.monotonic()
         overlay: dict[bytes, _Written | None] = {}
-        try:
+        with self._failures():
             self._cursor.execute("BEGIN IMMEDIATE")
             outcomes = [self._evaluate(txn, overlay) for txn in txns]
             rows = self._write(overlay)
             reserved = self._reserve()
-        except apsw.FullError as error:
-            self._roll_back()
-            raise DeviceFull(str(error)) from error
-        except (apsw.IOError, apsw.CorruptError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
-            self._roll_back()
-            raise DeviceFailed(_words(error), undetermined=False) from error
-        except BaseException:
-            self._roll_back()
-            raise
         committing = self._clock.monotonic()
         self._commit()
         self._reserved = reserved
@@ -121,6 +112,40 @@ class BatchWriter:
             remembered[key] = ABSENT if written is None else written[1]
         ended = self._clock.monotonic()
         return Settled(outcomes, rows, ended - committing, ended - started, self._log_pages)
+
+    def reclaim(self, pages: int) -> int:
+        """Give at most so many free pages at the file's end back to the file system; how many it were.
+
+        Raises:
+            DeviceFull, DeviceFailed
+        """
+        with self._failures():
+            self._cursor.execute("BEGIN IMMEDIATE")
+            before = self._free_pages()
+            self._cursor.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+            freed = before - self._free_pages()
+        self._commit()
+        return freed
+
+    def _free_pages(self) -> int:
+        count = self._cursor.execute("PRAGMA freelist_count").get
+        assert isinstance(count, int)
+        return count
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Until the commit begins: roll back whatever fails, so that nothing of it has happened."""
+        try:
+            yield
+        except apsw.FullError as error:
+            self._roll_back()
+            raise DeviceFull(str(error)) from error
+        except (apsw.IOError, apsw.CorruptError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
+            self._roll_back()
+            raise DeviceFailed(_words(error), undetermined=False) from error
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _evaluate(self, txn: Txn, overlay: dict[bytes, _Written | None]) -> Outcome | ValueError:
         """Draft one transaction into the overlay, or leave the overlay as it is and say why."""

@@ -94,6 +94,7 @@ class GroupCommit:
         self._admitting = False
         self._room = trio.lowlevel.ParkingLot()
         self._sleeper: trio.lowlevel.Task | None = None
+        self._turn = trio.Lock()  # who uses the writer's connection
         self._closing = False
         self._ended = trio.Event()
         self.read_only_reason: str | None = None
@@ -198,6 +199,8 @@ class GroupCommit:
         self._wake_writer()
         with trio.CancelScope(shield=True):
             await self._ended.wait()
+            async with self._turn:
+                pass
 
     def stop_writing(self, reason: str) -> None:
         """The device failed: refuse all transactions from now on, those that wait included."""
@@ -236,27 +239,45 @@ class GroupCommit:
         return batch
 
     async def _write(self, batch: list[_Queued]) -> None:
-        await self._checkpointer.before_batch(self._log_pages)
-        if self.read_only_reason is not None:
-            self._finish(batch, [self._refusal() for _ in batch], ())
-            return
-        self._reader.before_batch()
-        try:
-            settled = await self._blocking.run(self._writer.apply, [queued.txn for queued in batch])
-        except DeviceFull:
-            self._finish(batch, [StorageFull(self._path) for _ in batch], ())
-        except DeviceFailed as failure:
-            self.stop_writing(failure.reason)
-            if failure.undetermined:
-                self.undetermined += len(batch)
-                self._finish(batch, [TxnUndetermined(failure.reason)] * len(batch), ())
-            else:
+        async with self._turn:
+            await self._checkpointer.before_batch(self._log_pages)
+            if self.read_only_reason is not None:
                 self._finish(batch, [self._refusal() for _ in batch], ())
-        else:
-            self._finish(batch, settled.outcomes, settled.rows)
-            self._count(settled)
-        finally:
-            self._reader.after_batch()
+                return
+            self._reader.before_batch()
+            try:
+                settled = await self._blocking.run(self._writer.apply, [queued.txn for queued in batch])
+            except DeviceFull:
+                self._finish(batch, [StorageFull(self._path) for _ in batch], ())
+            except DeviceFailed as failure:
+                self.stop_writing(failure.reason)
+                if failure.undetermined:
+                    self.undetermined += len(batch)
+                    self._finish(batch, [TxnUndetermined(failure.reason)] * len(batch), ())
+                else:
+                    self._finish(batch, [self._refusal() for _ in batch], ())
+            else:
+                self._finish(batch, settled.outcomes, settled.rows)
+                self._count(settled)
+            finally:
+                self._reader.after_batch()
+
+    async def reclaim(self, max_bytes: int) -> int:
+        """As `SqliteKv.reclaim`."""
+        async with self._turn:
+            if self._closing or self.read_only_reason is not None:
+                raise self._refusal()
+            self._reader.before_batch()
+            try:
+                pages = await self._blocking.run(self._writer.reclaim, max_bytes // PAGE_BYTES)
+            except DeviceFull:
+                raise StorageFull(self._path) from None
+            except DeviceFailed as failure:
+                self.stop_writing(failure.reason)
+                raise self._refusal() from None
+            finally:
+                self._reader.after_batch()
+            return pages * PAGE_BYTES
 
     def _finish(self, batch: list[_Queued], outcomes: Sequence[Outcome | Exception], rows: Iterable[Row]) -> None:
         """Bring the cache to what is now true, then wake the callers."""

@@ -107,6 +107,20 @@ class SqliteKv:
         """
         return await self._commits.commit(txn)
 
+    async def reclaim(self, max_bytes: int) -> int:
+        """Give free space within the file back to the file system; at most so much, since commits wait meanwhile.
+
+        Space freed by deletes is otherwise used again for what is written later. The file itself shrinks when the
+        log is next carried into it.
+
+        Returns:
+            How many bytes; 0 when there is nothing more to give.
+
+        Raises:
+            StorageFull, StorageReadOnly, StoreClosed
+        """
+        return await self._commits.reclaim(max_bytes)
+
     def statistics(self) -> KvStatistics:
         """Counts since the store was opened, and its state now."""
         commits, cache = self._commits, self._cache

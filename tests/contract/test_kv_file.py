@@ -16,6 +16,7 @@ import trio
 from lightningstor.errors import BytesCorrupt, FormatTooNew, StorageReadOnly, StoreClosed, StoreLocked
 from lightningstor.kv import schema
 from lightningstor.kv.api import Add, Applied, Outcome, Put, Txn, TxnUndetermined
+from lightningstor.kv.bodies import body_key
 from lightningstor.kv.sqlite import open_sqlite_kv
 from tests.contract.kv_worlds import Committers, GatedBlocking, one_put, world
 from tests.contract.test_kv_contract import BODY, applied, keys_of, put
@@ -151,6 +152,30 @@ async def test_file_is_private(tmp_path: Path) -> None:
             assert stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600
 
 
+async def test_reclaimed_space_leaves_the_file(tmp_path: Path) -> None:
+    """After deletes, reclaiming step by step shrinks the file; what is written and read meanwhile is untouched."""
+    path = tmp_path / "kv"
+    async with open_sqlite_kv(path, world()) as kv:
+        for first in range(0, 400, 50):
+            await put(kv, *((body_key(number), bytes(20_000)) for number in range(first, first + 50)))
+        await applied(kv, Txn(deletes=[body_key(number) for number in range(399)]))
+        full = kv.statistics().log_bytes
+        given = []
+        while step := await kv.reclaim(2_000_000):
+            given.append(step)
+            await put(kv, (b"a", b"%d" % len(given)))
+            row = await kv.get(b"a")
+            assert row is not None
+            assert row.value == b"%d" % len(given)
+        assert max(given) <= 2_000_000
+        assert sum(given) > 7_000_000
+        assert len(await kv.scan(b"", b"z", 1_000)) == 2
+    assert full > 8_000_000
+    assert os.stat(path).st_size < 200_000
+    with pytest.raises(StoreClosed):
+        await kv.reclaim(2_000_000)
+
+
 async def test_older_format_is_migrated_step_by_step(tmp_path: Path) -> None:
     """A file of an older format goes through every migration up to ours, each with its new number, or not at all."""
     path = str(tmp_path / "kv")
@@ -197,6 +222,7 @@ _WRITES_UNTIL_KILLED = """
 import sys
 import trio
 from lightningstor.kv.api import Add, Put, Txn
+from lightningstor.kv.bodies import body_key
 from lightningstor.kv.sqlite import open_sqlite_kv
 from lightningstor.ports import production_world
 
