@@ -20,7 +20,9 @@ from lightningstor.daemon.identity import NoRootCredentials
 from lightningstor.daemon.supervisor import Bound, ListenFailed, Stop
 from lightningstor.errors import BucketAlreadyOwnedByYou, StoreLocked
 from lightningstor.iam import Principal
+from lightningstor.store.api import ObjectDraft, WriteConditions
 from lightningstor.store.store import Store
+from tests.daemon.content import Content
 
 OWNER = Principal("tester").owner
 ANY_PORT = Address("127.0.0.1", 0)
@@ -72,6 +74,19 @@ async def test_open_store_cannot_be_opened_twice(tmp_path: Path) -> None:
         with pytest.raises(StoreLocked):
             async with lightningstor.open(tmp_path):
                 pass
+
+
+async def test_chunks_can_lie_elsewhere(tmp_path: Path) -> None:
+    """`[storage] data_dir` moves the chunk files, and nothing else."""
+    config = Config(storage=StorageSettings(data_dir=tmp_path / "elsewhere"))
+    async with lightningstor.open(tmp_path / "data", config=config) as store:
+        await make_bucket(store, "bucket")
+        body = Content(b"x" * (1 << 20))
+        await store.puts.put("bucket", "key", ObjectDraft(OWNER), body, WriteConditions())
+    sizes = [path.stat().st_size for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()]
+    assert max(sizes) >= 1 << 20
+    assert not list((tmp_path / "data" / "chunks").iterdir())
+    assert list((tmp_path / "data" / "metadata").iterdir())
 
 
 @pytest.mark.parametrize("on_disk", [True, False])

@@ -14,6 +14,7 @@ from lightningstor.errors import StorageFull
 from lightningstor.iam import Principal
 from lightningstor.observe.metrics import Metrics
 from lightningstor.store.api import ObjectDraft, UploadDraft, WriteConditions
+from tests.daemon.content import Content
 
 OWNER = Principal("tester").owner
 
@@ -99,20 +100,3 @@ async def test_every_store_job_runs_on_an_empty_store() -> None:
         jobs = store_jobs(store, Usage(), gc_grace_s=60, upload_timeout_s=3600)
         assert [await job.work() for job in jobs] == [0, 0, 0, 0]
         assert all(1 <= job.period_s <= 3600 for job in jobs)
-
-
-class Content:
-    """A body that lies in memory."""
-
-    algorithms = ()
-
-    def __init__(self, content: bytes) -> None:
-        self.size: int | None = len(content)
-        self._rest = content
-
-    async def receive(self) -> bytes:
-        piece, self._rest = self._rest, b""
-        return piece
-
-    def expected(self) -> tuple[()]:
-        return ()
