@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
+from functools import partial
 from typing import Final
 
 import trio
@@ -38,6 +37,9 @@ from lightningstor.http.admin import Readiness
 from lightningstor.iam import CredentialStore
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
+from lightningstor.rpc.limits import RpcLimits
+from lightningstor.rpc.server import serve as serve_rpc
+from lightningstor.s3.errors import explain
 from lightningstor.store.store import Store
 
 __all__ = ["Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
@@ -207,7 +209,7 @@ class _Daemon:
                 listeners = await listen(self.config.server.s3_addr, "s3_addr", tls)
                 await public.start(s3.serve, listeners)
                 s3_address = Address(*listeners[0].address)
-                grpc_address = await self._start_grpc(grpc)
+                grpc_address = await self._start_grpc(grpc, readiness)
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)
@@ -226,17 +228,27 @@ class _Daemon:
         await nursery.start(server.serve, listeners)
         return str(Address(*listeners[0].address))
 
-    async def _start_grpc(self, nursery: trio.Nursery) -> str | None:
-        """Start gRPC; it ends with the nursery's scope, for its health watches never end by themselves."""
+    async def _start_grpc(self, nursery: trio.Nursery, readiness: Readiness) -> str | None:
+        """Start gRPC; when the nursery's scope is cancelled, running calls get the grace period."""
         address = self.config.server.grpc_addr
         if address is None:
             return None
-        if find_spec("lightningstor.rpc.server") is None:
-            logger.warning("this version has no gRPC port yet: %s stays closed", address)
-            return None
-        serve_grpc = import_module("lightningstor.rpc.server").serve
+        start_grpc = partial(
+            serve_rpc,
+            address.host,
+            address.port,
+            ready=lambda: not readiness.reasons(),
+            explain=_explain_to_grpc,
+            limits=RpcLimits(grace_s=self.config.limits.stop_grace_seconds),
+        )
         try:
-            host, port = await nursery.start(serve_grpc, address.host, address.port)
+            host, port = await nursery.start(start_grpc)
         except OSError as error:
             raise listen_failed(error, "grpc_addr") from error
         return str(Address(host, port))
+
+
+def _explain_to_grpc(error: StoreError) -> tuple[str, str]:
+    """The one map of errors, in gRPC's terms."""
+    told = explain(error)
+    return told.grpc_status, told.message

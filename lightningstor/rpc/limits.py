@@ -1,0 +1,37 @@
+"""The limits of the gRPC port."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+__all__ = ["RpcLimits"]
+
+
+@frozen
+class RpcLimits:
+    """Every limit of the gRPC port; sizes in bytes, times in seconds.
+
+    Args:
+        connections: at once; further ones are closed as they come.
+        streams: calls at once on one connection (HTTP/2's MAX_CONCURRENT_STREAMS).
+        message_bytes: of a message that comes in.
+        window_bytes: what a client may send on one call ahead of its being read.
+        header_bytes: of a call's header list.
+        resets, resets_window_s: more calls reset in that time by the client end its connection (rapid reset).
+        first_frame_s: from the connection to HTTP/2's preface and settings.
+        idle_s: without a call and without a frame.
+        write_stall_s: that a client may take nothing of what is sent.
+        grace_s: that running calls get when the server stops.
+    """
+
+    connections: int = 1000
+    streams: int = 100
+    message_bytes: int = 4 << 20
+    window_bytes: int = 256 << 10
+    header_bytes: int = 16 << 10
+    resets: int = 200
+    resets_window_s: float = 10
+    first_frame_s: float = 10
+    idle_s: float = 300
+    write_stall_s: float = 60
+    grace_s: float = 10
