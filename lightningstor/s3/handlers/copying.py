@@ -62,6 +62,9 @@ async def copy_object(call: Call, request: dto.CopyObjectRequest) -> dto.CopyObj
 def copy_source(header: str) -> Source:
     """What an `x-amz-copy-source` header names: `[/]bucket/key[?versionId=id]`, the key percent-encoded.
 
+    A `+` is a space, other than in paths: S3 reads the header so, s5cmd writes it so, and whoever means a plus
+    writes %2B.
+
     Raises:
         InvalidArgument: it is not of that form.
     """
@@ -74,7 +77,7 @@ def copy_source(header: str) -> Source:
     if "?" in key:
         raise InvalidArgument("Copy Source holds a parameter other than versionId", "x-amz-copy-source", header)
     try:
-        return Source(decode_key(bucket.encode()), decode_key(key.encode()), version or None)
+        return Source(decode_key(bucket.encode()), decode_key(key.replace("+", " ").encode()), version or None)
     except InvalidURI:
         raise InvalidArgument("Invalid copy source encoding.", "x-amz-copy-source", header) from None
 
