@@ -13,6 +13,7 @@ from tests.interop.environments import BuiltProgram, PythonEnvironment
 __all__ = ["CLIENTS", "Client"]
 
 FOLDER = Path(__file__).resolve().parent / "clients"
+_GO = "apt-get install -y golang (or a newer Go, which these modules may ask for)"
 
 
 @frozen(eq=False)
@@ -57,6 +58,18 @@ def _python(name: str, folder: str, driver: str | None = None, *, makes_buckets:
     return Client(name, driver or f"{folder}/driver.py", PythonEnvironment(folder, lock), makes_buckets=makes_buckets)
 
 
+def _go_command(name: str, module: str, version: str, driver: str) -> Client:
+    """A command line in Go, installed at a pinned version; its driver gets the program's path and the version."""
+    program = BuiltProgram(
+        name,
+        None,
+        build=(("go", "install", f"{module}@{version}"),),
+        run=(sys.executable, str(FOLDER / driver), f"{{folder}}/bin/{name}", version),
+        environment=(("GOBIN", "{folder}/bin"),),
+    )
+    return Client(name if name == "mc" else f"{name} {version}", driver, program, needs={"go": _GO}, more=True)
+
+
 CLIENTS = (
     _python("boto3", "boto3"),
     _python("boto3[crt]", "boto3_crt", driver="boto3/driver.py"),
@@ -65,8 +78,11 @@ CLIENTS = (
     _python("s3fs", "s3fs"),
     _python("minio-py", "minio_py"),
     _python("obstore", "obstore", makes_buckets=False),
+    _python("s5cmd", "s5cmd"),
     Client("s3cmd", "s3cmd/driver.py", needs={"s3cmd": "apt-get install -y s3cmd"}),
     Client("rclone", "rclone/driver.py", needs={"rclone": "apt-get install -y rclone"}),
+    _go_command("mc", "github.com/minio/mc", "v0.0.0-20250313080218-cf909e1063a9", "mc/driver.py"),
+    _go_command("rclone", "github.com/rclone/rclone", "v1.76.0", "rclone/driver.py"),
     Client(
         "aws-sdk-js v3",
         "js/driver.mjs",

@@ -58,14 +58,15 @@ class BuiltProgram:
 
     Args:
         name: the build's folder begins with it.
-        sources: the folder with sources and lock; copied, so that a build leaves nothing in the tree.
+        sources: the folder with sources and lock, copied so that a build leaves nothing in the tree; None: the build
+            needs none.
         build: commands, run one after the other in the copy.
         run: what starts the driver, relative to the copy (`{folder}` stands for it).
         environment: further variables for the build; `{folder}` too.
     """
 
     name: str
-    sources: Path
+    sources: Path | None
     build: tuple[tuple[str, ...], ...]
     run: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
@@ -76,11 +77,14 @@ class BuiltProgram:
         Raises:
             BuildFailed: a build command failed.
         """
-        sources = sorted(path for path in self.sources.rglob("*") if path.is_file())
-        folder = _folder(self.name, sources)
+        sources = sorted(path for path in self.sources.rglob("*") if path.is_file()) if self.sources else []
+        folder = _folder(self.name, sources, repr(self.build))
         if not (folder / _DONE).exists():
             shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(self.sources, folder)
+            if self.sources:
+                shutil.copytree(self.sources, folder)
+            else:
+                folder.mkdir(parents=True)
             more = {name: value.replace("{folder}", str(folder)) for name, value in self.environment}
             for command in self.build:
                 _build([word.replace("{folder}", str(folder)) for word in command], folder, more)
@@ -88,9 +92,9 @@ class BuiltProgram:
         return [word.replace("{folder}", str(folder)) for word in self.run]
 
 
-def _folder(name: str, sources: list[Path]) -> Path:
+def _folder(name: str, sources: list[Path], recipe: str = "") -> Path:
     """Where the environment made from these files goes: another content is another folder."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    digest = hashlib.sha256(f"{sys.version_info[:2]}{recipe}".encode())
     for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return VENVS / f"{name}-{digest.hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""rclone, a process for each command, its remote set by environment variables."""
+"""rclone, a process for each command, its remote set by environment variables. A first argument is its path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PICTURES = {**{code: 0x2400 + code for code in range(32)}, 127: 0x2421}
 
 class Rclone(Driver):
     name = "rclone"
-    program = "rclone"
+    program = sys.argv[1] if len(sys.argv) > 1 else "rclone"
     LACKS = {
         "slash_keys": _PATHS,
         "list_slash_keys": _PATHS,
