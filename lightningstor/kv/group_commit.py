@@ -43,7 +43,11 @@ class CommitLimits:
 
 
 class _Queued:
-    """A transaction on its way, and the task that sleeps for it."""
+    """A transaction on its way, and the task that sleeps for it.
+
+    waiting ──the writer takes it──▶ taken ──the writer settles it──▶ outcome, the task wakes
+       └─────the task is cancelled──▶ withdrawn
+    """
 
     __slots__ = ("keys", "outcome", "queue", "size", "taken", "task", "txn", "withdrawn")
 
@@ -181,7 +185,7 @@ class GroupCommit:
                         await self._write(batch)
                     elif self._closing:
                         return
-                    elif not self._queue:
+                    else:
                         await self._sleep()
         except BaseException as error:
             reason = f"the writer of {self._path} failed: {type(error).__name__}: {error}"

@@ -69,10 +69,6 @@ class PointReader:
         """The batch is settled."""
         self._writing = False
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
     def row(self, key: bytes) -> Row | None:
         """An ordinary key's row, or None."""
         try:
@@ -109,18 +105,24 @@ class PointReader:
                 self._execute("BEGIN")
                 self._pinned = True
             found = read(self._execute, *args)
+            if self._writing:
+                self._execute("COMMIT")
+                self._pinned = False
         except apsw.Error as error:
             raise self._failure(error) from error
-        if self._writing:
-            self._pinned = False
-            self._execute("COMMIT")
+        except BaseException:
+            self._unpin()
+            raise
         return found
 
     def _failure(self, error: apsw.Error) -> Exception:
-        # A read transaction that failed half-way may still be open, and would hide all later commits.
+        self._unpin()
+        return read_failure(error, self._path)
+
+    def _unpin(self) -> None:
+        """After a failure: a read transaction left open would hide all later commits."""
         self._pinned = False
         roll_back(self._connection)
-        return read_failure(error, self._path)
 
 
 def roll_back(connection: apsw.Connection) -> None:

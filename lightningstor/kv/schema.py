@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 import apsw
@@ -73,7 +74,8 @@ def open_writer(path: str, vfs: str | None = None) -> apsw.Connection:
         prepare(connection, path)
         connection.wal_autocheckpoint(0)
         connection.pragma("cache_size", -_WRITER_CACHE_KIB)
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        with suppress(apsw.FullError):  # on a full device deletes must be possible: the log can wait
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.BusyError as error:
         connection.close()
         raise StoreLocked(path) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -242,4 +242,5 @@ def _close_connections(connections: list[apsw.Connection], healthy: bool) -> Non
     for connection in connections:
         if not healthy:
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        connection.close()
+        with suppress(apsw.Error):  # what could not be carried over is still in the log
+            connection.close()

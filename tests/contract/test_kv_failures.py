@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,3 +194,21 @@ async def test_full_device_does_not_stop_checkpoints_for_ever(tmp_path: Path, vf
             await put(kv, (b"%d" % number, bytes(15_000)))
         assert kv.statistics().log_bytes < grown
         assert len(await keys_of(kv)) == 60
+
+
+async def test_full_device_can_be_opened(tmp_path: Path, vfs: FaultyVfs) -> None:
+    """With no room to carry the log into the file the store opens all the same, for reads and deletes."""
+    left = tmp_path / "left"
+    left.mkdir()
+    async with open_sqlite_kv(tmp_path / "kv", world()) as kv:
+        await put(kv, *((b"%d" % number, bytes(5_000)) for number in range(50)))
+        for name in ("kv", "kv-wal"):
+            shutil.copy(tmp_path / name, left / name)
+    vfs.fault = _fail("write", "main", lambda: apsw.FullError("database or disk is full"))
+    async with open_sqlite_kv(left / "kv", world(), vfs=vfs.name) as kv:
+        assert len(await kv.scan(b"", b"z", 100)) == 50
+        await applied(kv, Txn(deletes=[b"7"]))
+        assert await kv.get(b"7") is None
+    vfs.fault = lambda operation, kind: None
+    async with open_sqlite_kv(left / "kv", world()) as kv:
+        assert len(await kv.scan(b"", b"z", 100)) == 49
