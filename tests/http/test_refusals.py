@@ -180,6 +180,12 @@ async def test_a_header_block_without_end_is_refused_at_the_limit() -> None:
         assert (await client.answer()).status == 431
 
 
+async def test_a_request_in_bare_lf_is_refused_without_waiting_for_more() -> None:
+    """Its end would never come, since it is no CRLF."""
+    async with serving(plain_mirror) as running:
+        assert (await running.ask(b"GET /k HTTP/1.1\nHost: a\n\n")).status == 400
+
+
 async def test_refusals_are_worded_by_the_refusal_function() -> None:
     """Fields and body of the engine's own answers come from the function that the server was given."""
 

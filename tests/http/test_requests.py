@@ -443,16 +443,22 @@ async def test_a_half_closed_client_gets_its_answer() -> None:
 
 async def test_requests_sent_ahead_survive_a_watch_for_the_client() -> None:
     """An application that watches for the client's leaving does not eat the next requests."""
+    watching = trio.Semaphore(0)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        with trio.move_on_after(0.02):
-            await receive()
-        await plain_answer(send, 200, scope["raw_path"])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked()
+            watching.release()
+            await trio.testing.wait_all_tasks_blocked(0.02)
+            await plain_answer(send, 200, scope["raw_path"])
 
     async with serving(app) as running, await running.connect() as client:
-        await client.send(b"".join(GET.replace(b"/k", b"/%d" % n) for n in range(5)))
-        assert [(await client.answer()).body for _ in range(5)] == [b"/%d" % n for n in range(5)]
+        for n in range(4):
+            await client.send(GET.replace(b"/k", b"/%d" % n))
+            await watching.acquire()
+        assert [(await client.answer()).body for _ in range(4)] == [b"/%d" % n for n in range(4)]
 
 
 async def test_a_client_that_resets_is_noticed() -> None:
