@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import trio
@@ -38,7 +37,7 @@ from lightningstor.iam import CredentialStore
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
 from lightningstor.rpc.limits import RpcLimits
-from lightningstor.rpc.server import serve as serve_rpc
+from lightningstor.rpc.server import RpcServer, open_rpc_listeners
 from lightningstor.s3.errors import explain
 from lightningstor.store.store import Store
 
@@ -209,14 +208,15 @@ class _Daemon:
                 listeners = await listen(self.config.server.s3_addr, "s3_addr", tls)
                 await public.start(s3.serve, listeners)
                 s3_address = Address(*listeners[0].address)
-                grpc_address = await self._start_grpc(grpc, readiness)
+                rpc, grpc_address = await self._start_grpc(grpc, readiness)
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)
                 await self.stop.wait()
                 logger.info("stopping")
                 s3.stop(self.config.limits.stop_grace_seconds)
-                grpc.cancel_scope.cancel()
+                if rpc is not None:
+                    rpc.stop()
             admin.stop(0)
 
     async def _start_http(
@@ -228,24 +228,19 @@ class _Daemon:
         await nursery.start(server.serve, listeners)
         return str(Address(*listeners[0].address))
 
-    async def _start_grpc(self, nursery: trio.Nursery, readiness: Readiness) -> str | None:
-        """Start gRPC; when the nursery's scope is cancelled, running calls get the grace period."""
+    async def _start_grpc(self, nursery: trio.Nursery, readiness: Readiness) -> tuple[RpcServer | None, str | None]:
+        """Start gRPC; the server and where it listens."""
         address = self.config.server.grpc_addr
         if address is None:
-            return None
-        start_grpc = partial(
-            serve_rpc,
-            address.host,
-            address.port,
-            ready=lambda: not readiness.reasons(),
-            explain=_explain_to_grpc,
-            limits=RpcLimits(grace_s=self.config.limits.stop_grace_seconds),
-        )
+            return None, None
         try:
-            host, port = await nursery.start(start_grpc)
+            listeners = await open_rpc_listeners(address.host, address.port)
         except OSError as error:
             raise listen_failed(error, "grpc_addr") from error
-        return str(Address(host, port))
+        limits = RpcLimits(grace_s=self.config.limits.stop_grace_seconds)
+        server = RpcServer(lambda: not readiness.reasons(), _explain_to_grpc, limits)
+        nursery.start_soon(server.run, listeners)
+        return server, str(Address(*listeners[0].socket.getsockname()[:2]))
 
 
 def _explain_to_grpc(error: StoreError) -> tuple[str, str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lightningstor.rpc.health import Health
     from lightningstor.rpc.status import Explain
 
-__all__ = ["RpcServer", "open_rpc_listeners", "serve"]
+__all__ = ["RpcServer", "open_rpc_listeners"]
 
 logger = logging.getLogger("lightningstor.rpc")
 
@@ -74,38 +74,42 @@ class RpcServer:
         self._ready = ready
         self._explain = explain
         self._empty = trio.Event()
+        self._stopping = trio.Event()
         self.limits = limits or RpcLimits()
         self._ssl_context = ssl_context
         self._dispatch: Dispatch | None = None
         self._health: Health | None = None
         self.connections: set[RpcConnection] = set()
 
+    def stop(self) -> None:
+        """Take no further connections and calls; those under way have the grace period. Then `run` returns."""
+        self._stopping.set()
+
     async def run(self, listeners: list[trio.SocketListener]) -> None:
-        """Serve until cancelled; then running calls have the grace period to end."""
-        async with trio.open_nursery() as nursery:
-            # Connections outlive the cancellation of their listeners by the grace period.
-            nursery.cancel_scope.shield = True
-            try:
+        """Serve until `stop` is called. Cancelling ends everything at once."""
+        try:
+            async with trio.open_nursery() as nursery:
                 async with trio.open_nursery() as accepting:
                     for listener in listeners:
                         accepting.start_soon(self._accept, listener, nursery)
-            finally:
-                for listener in listeners:
-                    listener.socket.close()
-                await self._stop(nursery)
+                    await self._stopping.wait()
+                    accepting.cancel_scope.cancel()
+                _close(listeners)
+                await self._end_calls()
+                nursery.cancel_scope.cancel()
+        finally:
+            _close(listeners)
 
-    async def _stop(self, nursery: trio.Nursery) -> None:
+    async def _end_calls(self) -> None:
         if self._health is not None:
             self._health.stop()
-        with trio.CancelScope(shield=True):
-            with trio.move_on_after(self.limits.grace_s):
-                async with trio.open_nursery() as farewells:
-                    for connection in list(self.connections):
-                        farewells.start_soon(_say_goodbye, connection)
-                while self.connections:
-                    self._empty = trio.Event()
-                    await self._empty.wait()
-        nursery.cancel_scope.cancel()
+        with trio.move_on_after(self.limits.grace_s):
+            async with trio.open_nursery() as farewells:
+                for connection in list(self.connections):
+                    farewells.start_soon(_say_goodbye, connection)
+            while self.connections:
+                self._empty = trio.Event()
+                await self._empty.wait()
 
     async def _accept(self, listener: trio.SocketListener, nursery: trio.Nursery) -> None:
         while True:
@@ -168,22 +172,6 @@ async def _say_goodbye(connection: RpcConnection) -> None:
         connection.abandon()
 
 
-async def serve(
-    host: str,
-    port: int,
-    *,
-    ready: Callable[[], bool],
-    explain: Explain,
-    limits: RpcLimits | None = None,
-    ssl_context: ssl.SSLContext | None = None,
-    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Open the gRPC port and serve it; starts with the address that it listens on.
-
-    Raises:
-        OSError: the address cannot be bound.
-    """
-    listeners = await open_rpc_listeners(host, port)
-    bound = listeners[0].socket.getsockname()
-    task_status.started((bound[0], bound[1]))
-    await RpcServer(ready, explain, limits, ssl_context).run(listeners)
+def _close(listeners: list[trio.SocketListener]) -> None:
+    for listener in listeners:
+        listener.socket.close()
