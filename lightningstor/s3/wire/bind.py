@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
+from lightningstor.s3.wire.canonical import HEADER_NAME
 from lightningstor.s3.wire.dto.members import Kind, Location, Member, Refusal
 from lightningstor.s3.wire.faults import InvalidArgument, NotImplementedHere
 from lightningstor.s3.wire.operation import Body, Operation
@@ -231,6 +232,9 @@ class _Binder:
             elif name[:6].lower() == "x-amz-":
                 moved = name.lower()
                 if moved not in _NO_HEADERS and moved.encode() not in headers:
+                    if moved.encode().translate(None, HEADER_NAME):
+                        # It would come back as a header of the answer, where a line feed in it ends the header.
+                        raise InvalidArgument("The name of a header holds characters that no header's can", moved)
                     self._bind_headers(values, {moved.encode(): text.encode()})
             elif name in _PARTICULAR:
                 raise InvalidArgument(f"This operation does not accept a {name}", name, text)

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 __all__ = [
+    "HEADER_NAME",
     "canonical_path",
     "canonical_query",
     "header_value",
@@ -22,6 +23,9 @@ __all__ = [
     "query_readings",
     "split_query",
 ]
+
+HEADER_NAME: Final = b"abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
+"""What the name of a header consists of, in lower case (RFC 9110 §5.6.2)."""
 
 _UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PLAIN_PATH: Final = _UNRESERVED + b"/"

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from lightningstor.errors import AccessDenied
 from lightningstor.s3.wire.canonical import (
+    HEADER_NAME,
     canonical_path,
     canonical_query,
     header_value,
@@ -78,8 +79,6 @@ _HEADER_FIELDS: Final = frozenset({"Credential", "SignedHeaders"})
 _SIGV4A: Final = "AWS4-ECDSA-P256-SHA256"
 _HEADER: Final = "The authorization header is malformed; "
 _CREDENTIAL: Final = "Error parsing the X-Amz-Credential parameter; "
-_TOKEN: Final = b"abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
-"""What a lower-case header name consists of (RFC 9110 §5.6.2)."""
 
 
 class Credential(Struct, frozen=True):
@@ -161,7 +160,7 @@ def _credential(text: str, listed: str) -> Credential:
         raise ValueError(f'incorrect service "{service}". This endpoint belongs to "s3".')
     # A name with a line feed in it could pose as a header and its value, so only what can be a name is let in.
     raw_names = listed.encode("utf-8", "surrogateescape")
-    if raw_names.translate(None, _TOKEN + b";") or b"" in raw_names.split(b";"):
+    if raw_names.translate(None, HEADER_NAME + b";") or b"" in raw_names.split(b";"):
         raise ValueError("the SignedHeaders are mal-formed; expecting lower-case names, separated by semicolons.")
     return Credential.of(access_key_id, date, region, service, raw_names)
 

@@ -192,6 +192,13 @@ def test_a_header_in_the_url_counts_as_header() -> None:
     assert request.metadata == {"colour": "blue"}
 
 
+@pytest.mark.parametrize("name", ["a\r\nset-cookie:b", "a b", "\u00e9", "a:"])
+def test_a_name_in_the_url_that_no_header_could_have(name: str) -> None:
+    """The name of metadata is a header's name when the object is read: it must not be able to hold another header."""
+    with pytest.raises(InvalidArgument):
+        bind_bare("PutObject", query={f"x-amz-meta-{name}": "v"})
+
+
 def test_a_refused_header_in_the_url_is_refused() -> None:
     """Encryption asked for in the URL is no less asked for."""
     with pytest.raises(NotImplementedHere):

@@ -16,7 +16,12 @@ from lightningstor.errors import StoreError
 from lightningstor.s3.wire import sigv4
 from lightningstor.s3.wire.canonical import canonical_path
 from lightningstor.s3.wire.dates import parse_amz_time
-from lightningstor.s3.wire.faults import HeadersNotSigned, SignatureDoesNotMatch
+from lightningstor.s3.wire.faults import (
+    AuthorizationHeaderMalformed,
+    AuthorizationQueryParametersError,
+    HeadersNotSigned,
+    SignatureDoesNotMatch,
+)
 from lightningstor.s3.wire.signer import Signer, presign, sign_headers
 
 SIGNER = Signer("AKIAEXAMPLE", b"secret/+key", "eu-west-1")
@@ -150,3 +155,25 @@ def test_signed_names_that_are_none() -> None:
     assert sigv4.parse_presigned({**query, "X-Amz-SignedHeaders": "host;a%b"}, {}).credential.names == (b"host", b"a%b")
     headers = sign_headers(SIGNER, "GET", b"/b/k", b"", {b"host": HOST, b"x-amz-meta-%s%%": b"50%"}, NOW_MS)
     verify("GET", b"/b/k", b"", headers)
+
+
+def test_the_day_of_the_credential_is_that_of_the_request() -> None:
+    """A URL whose scope is another day's is refused for that, before any key is derived."""
+    url = presign(SIGNER, "GET", b"/b/k", b"", HOST, NOW_MS, 60)
+    query = dict(parse_qsl(url.partition(b"?")[2].decode()))
+    with pytest.raises(AuthorizationQueryParametersError, match="20260103"):
+        sigv4.parse_presigned({**query, "X-Amz-Credential": "AKIA/20260103/eu-west-1/s3/aws4_request"}, {})
+    for credential in ("AKIA/2026010/eu-west-1/s3/aws4_request", "AKIA/20260102/eu-west-1/s3/aws5", "a/b/c/d", "/////"):
+        with pytest.raises(AuthorizationQueryParametersError):
+            sigv4.parse_presigned({**query, "X-Amz-Credential": credential}, {})
+
+
+def test_the_authorization_header_says_everything_once() -> None:
+    """A field that is repeated or unknown, or two headers in one, is refused and not half read."""
+    headers = sign_headers(SIGNER, "GET", b"/b/k", b"", {b"host": HOST}, NOW_MS)
+    right = headers[b"authorization"]
+    for wrong in (right + b"," + right, right + b",SignedHeaders=host", right + b",Extra=1", right + b",Signature=0"):
+        with pytest.raises(AuthorizationHeaderMalformed):
+            sigv4.parse_authorization({**headers, b"authorization": wrong})
+    spaced = right.replace(b",", b",  ")
+    assert verify("GET", b"/b/k", b"", {**headers, b"authorization": spaced}).region == "eu-west-1"
