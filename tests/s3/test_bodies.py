@@ -67,12 +67,18 @@ async def put_chunked(
     trailer: str | None = CRC32,
     chunk: int = 16_384,
     change: bytes | None = None,
+    cut: int = 0,
     piece: int = 7_000,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """PUT `NEW` in aws-chunks. `change`: this byte string's first occurrence in the body gets its last bit flipped."""
+    """PUT `NEW` in aws-chunks.
+
+    Args:
+        change: this byte string's first occurrence in the body gets its last bit flipped.
+        cut: so many bytes are missing at the body's end, and Content-Length says so.
+    """
     chunks = Chunks(s3, mode, chunk=chunk, trailer=trailer if mode != SIGNED else None)
-    length = len(chunks.body("0" * 64))
+    length = len(chunks.body("0" * 64)) - cut
     sent = {
         "host": s3.host,
         "content-length": str(length),
@@ -82,7 +88,7 @@ async def put_chunked(
         **(headers or {}),
     }
     sent |= s3.sign("PUT", "/bucket/key", "", sent, mode)
-    body = bytearray(chunks.body(sent["authorization"].rpartition("=")[2]))
+    body = bytearray(chunks.body(sent["authorization"].rpartition("=")[2])[:length])
     if change is not None:
         at = body.index(change) + len(change) - 1
         body[at] ^= 1
@@ -140,6 +146,15 @@ async def test_a_flipped_bit_in_a_chunked_body_is_found(s3: Client, mode: str, c
         change = change[:-2]
     answer = await put_chunked(s3, mode, change=change)
     assert (answer.status, answer.code) == (403 if code == "SignatureDoesNotMatch" else 400, code)
+    assert await current(s3) == OLD
+
+
+@pytest.mark.parametrize("mode", [SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER])
+@pytest.mark.parametrize("cut", [1, 2, 20, 5_000])
+async def test_a_chunked_body_without_its_end(s3: Client, mode: str, cut: int) -> None:
+    """A body that stops anywhere before the empty line behind its last chunk is refused, however right its length."""
+    await prepare(s3)
+    assert (await put_chunked(s3, mode, cut=cut)).code == "IncompleteBody"
     assert await current(s3) == OLD
 
 
@@ -264,6 +279,17 @@ async def test_a_body_in_http_chunks_is_taken(s3: Client) -> None:
     answer = await s3.call("PUT", "/bucket/key", "", NEW, headers, sha256=UNSIGNED, source=source)
     assert answer.status == 200
     assert await current(s3) == NEW
+
+
+async def test_a_disconnect_in_http_chunks(s3: Client) -> None:
+    """Where no length was announced, a client that leaves is still not taken for the end of the body."""
+    await prepare(s3)
+    headers = {"host": s3.host, "transfer-encoding": "chunked"}
+    headers |= s3.sign("PUT", "/bucket/key", "", headers, UNSIGNED)
+    recorder = Recorder("PUT")
+    await s3.run("PUT", "/bucket/key", "", headers, Body(pieces_of(NEW, 30_000), lost=True), recorder)
+    assert recorder.status == 400
+    assert await current(s3) == OLD
 
 
 async def test_too_large(service: Service, s3: Client) -> None:

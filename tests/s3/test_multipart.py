@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from attrs import define, evolve
 
+from lightningstor.store.find import Finder, Found
 from tests.s3.client import UNSIGNED, Answer, Body, Client, md5_header
 from tests.s3.conftest import Service
 from tests.s3.test_buckets import ENABLE
@@ -389,3 +392,37 @@ async def test_attributes(s3: Client) -> None:
     assert (plain.xml.find("ObjectParts"), plain.text("ETag")) == (None, etag_of(b"x").strip('"'))
     assert (await s3.get("/bucket/key", "attributes")).code == "InvalidArgument"
     assert (await s3.get("/bucket/key", "attributes", x_amz_object_attributes="Colour")).code == "InvalidArgument"
+
+
+@define
+class ChangedAfterALook:
+    """The store's finder; right behind the first look at an object something happens to it."""
+
+    finder: Finder
+    change: Callable[[], Awaitable[Any]] | None
+
+    async def find(self, bucket: str, key: str, version_id: str | None = None) -> Found:
+        found = await self.finder.find(bucket, key, version_id)
+        if self.change is not None:
+            change, self.change = self.change, None
+            await change()
+        return found
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_part_of_an_object_that_is_replaced_meanwhile(service: Service, method: str) -> None:
+    """Where part 1 lies is never taken from one object and its bytes from another."""
+    s3 = service.client()
+    await s3.put("/bucket")
+    upload, answers = await upload_all(s3)
+    await complete(s3, upload, rows_of(answers))
+    endpoint = service.app._endpoint
+    endpoint.store = evolve(
+        endpoint.store, objects=ChangedAfterALook(endpoint.store.objects, lambda: s3.put("/bucket/key", b"short"))
+    )
+    answer = await s3.call(method, "/bucket/key", "partNumber=1")
+    assert (answer.status, answer.headers["content-range"], answer.headers["etag"]) == (
+        206,
+        "bytes 0-4/5",
+        etag_of(b"short"),
+    )
