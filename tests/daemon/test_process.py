@@ -254,7 +254,7 @@ def test_taken_port_is_told(launch_daemon: Launch, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         daemon = launch_daemon(flag, address, ready=False)
-        assert daemon.wait(10) == 1
+        assert daemon.wait() == 1
     assert f"something else listens there, choose another with {flag}" in daemon.output()
     assert "Traceback" not in daemon.output()
     assert not daemon.ready_file.exists()
@@ -264,7 +264,7 @@ def test_bad_certificate_is_told(launch_daemon: Launch, tmp_path: Path) -> None:
     """A TLS file that cannot be used stops the start with its name."""
     config = f'[server.tls]\ncert_file = "{tmp_path}/none.crt"\nkey_file = "{tmp_path}/none.key"\n'
     daemon = launch_daemon(config=config, ready=False)
-    assert daemon.wait(10) == 1
+    assert daemon.wait() == 1
     assert "none.crt cannot be read" in daemon.output()
 
 
@@ -274,7 +274,7 @@ def test_wrong_seal_key_stops_the_start(launch_daemon: Launch, tmp_path: Path) -
     daemon.stop()
     (daemon.data_dir / "seal.key").write_text("nonsense\n")
     again = launch_daemon(folder=tmp_path, ready=False)
-    assert again.wait(10) == 1
+    assert again.wait() == 1
     assert "seal.key" in again.output()
     assert (daemon.data_dir / "seal.key").read_text() == "nonsense\n"
 
@@ -282,7 +282,7 @@ def test_wrong_seal_key_stops_the_start(launch_daemon: Launch, tmp_path: Path) -
 def test_ready_file_without_a_directory_is_told(launch_daemon: Launch, tmp_path: Path) -> None:
     """A ready file that cannot be written stops the start with its path, before anything else is done."""
     daemon = launch_daemon("--ready-file", str(tmp_path / "nowhere" / "ready.json"), ready=False)
-    assert daemon.wait(10) == 1
+    assert daemon.wait() == 1
     assert f"there is no directory {tmp_path / 'nowhere'}" in daemon.output()
     assert not daemon.data_dir.exists()
 
@@ -320,8 +320,8 @@ def test_signal_ends_an_idle_daemon_at_once(launch_daemon: Launch, number: signa
     daemon = launch_daemon()
     started = time.monotonic()
     daemon.signal(number)
-    assert daemon.wait(10) == 0
-    assert time.monotonic() - started < 3
+    assert daemon.wait() == 0
+    assert time.monotonic() - started < 5
 
 
 def test_stopping_daemon_is_not_ready(launch_daemon: Launch) -> None:
@@ -339,7 +339,7 @@ def test_stopping_daemon_is_not_ready(launch_daemon: Launch) -> None:
         if daemon.process.poll() is None and answer[0] == 503:
             assert json.loads(answer[1])["reasons"] == {"daemon": "stopping"}
         daemon.signal(signal.SIGTERM)
-    assert daemon.wait(10) == 0
+    assert daemon.wait() == 0
 
 
 def test_second_signal_does_not_wait(launch_daemon: Launch) -> None:
@@ -349,8 +349,8 @@ def test_second_signal_does_not_wait(launch_daemon: Launch) -> None:
         started = time.monotonic()
         daemon.signal(signal.SIGTERM)
         daemon.signal(signal.SIGTERM)
-        assert daemon.wait(10) == 0
-        assert time.monotonic() - started < 3
+        assert daemon.wait() == 0
+        assert time.monotonic() - started < 5
 
 
 # Looking after it
@@ -478,7 +478,7 @@ def test_s3_answers_under_both_engines(launch_daemon: Launch, engine: str) -> No
     assert b"<Code>AccessDenied</Code>" in body
     started = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
 
 
 def test_what_the_engine_did_is_counted(launch_daemon: Launch) -> None:
