@@ -144,6 +144,14 @@ class Kv(KvReads, Protocol):
     def capabilities(self) -> KvCapabilities: ...
 
     @property
+    def epoch(self) -> int | None:
+        """A number that grows whenever a transaction is queued and when one is settled; None: it cannot be told.
+
+        While it stays the same no row changes, so what was derived from rows is still right.
+        """
+        ...
+
+    @property
     def read_only_reason(self) -> str | None:
         """Why all writing has stopped, since a device failure; None while the store is healthy."""
         ...

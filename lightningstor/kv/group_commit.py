@@ -102,6 +102,7 @@ class GroupCommit:
         self._closing = False
         self._ended = trio.Event()
         self.read_only_reason: str | None = None
+        self.epoch = 0
         self.batches = 0
         self.transactions = 0
         self.applied = 0
@@ -133,6 +134,7 @@ class GroupCommit:
         queued = _Queued(txn, size, self._cache.queue(txn), trio.lowlevel.current_task(), self)
         self._queue.append(queued)
         self._depth += 1
+        self.epoch += 1
         if self._waiting_for_room:
             self._admit()
         self._wake_writer()
@@ -285,6 +287,7 @@ class GroupCommit:
 
     def _finish(self, batch: list[_Queued], outcomes: Sequence[Outcome | Exception], rows: Iterable[Row]) -> None:
         """Bring the cache to what is now true, then wake the callers."""
+        self.epoch += 1
         for queued in batch:
             self._cache.release(queued.keys)
         self._cache.renew(rows)

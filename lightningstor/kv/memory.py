@@ -41,6 +41,11 @@ class MemoryKv:
         self._snapshots: set[_MemorySnapshot] = set()
 
     @property
+    def epoch(self) -> int | None:
+        """Grows with every commit: here a transaction is queued and settled in one step."""
+        return self._revision
+
+    @property
     def read_only_reason(self) -> str | None:
         """None: memory refuses no writes."""
         return None

@@ -59,6 +59,11 @@ class SqliteKv:
         self._checkpointer = checkpointer
 
     @property
+    def epoch(self) -> int | None:
+        """Grows whenever a transaction is queued or settled."""
+        return self._commits.epoch
+
+    @property
     def read_only_reason(self) -> str | None:
         """Why all writing has stopped; None while the store is healthy."""
         return self._commits.read_only_reason

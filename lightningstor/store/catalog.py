@@ -23,12 +23,18 @@ class Located:
 
 
 class BucketCatalog:
-    """Buckets by name. A decoded record is used again only while both rows are the very ones it came from."""
+    """Buckets by name.
+
+    A decoded record is used again only while its rows are known not to have changed: as long as the store's epoch
+    stands still without a look at them, otherwise after reading both.
+    """
 
     def __init__(self, kv: Kv, keep: int = 4096) -> None:
         self._kv = kv
         self._keep = keep
         self._known: dict[str, Located] = {}
+        self._fresh: dict[str, Located] = {}
+        self._epoch: int | None = None
 
     async def locate(self, name: str) -> Located:
         """The bucket of that name.
@@ -36,6 +42,20 @@ class BucketCatalog:
         Raises:
             NoSuchBucket
         """
+        epoch = self._kv.epoch
+        if epoch is None or epoch != self._epoch:
+            self._fresh.clear()
+            self._epoch = epoch
+        else:
+            fresh = self._fresh.get(name)
+            if fresh is not None:
+                return fresh
+        located = await self._read(name)
+        if self._kv.epoch == epoch:
+            self._fresh[name] = located
+        return located
+
+    async def _read(self, name: str) -> Located:
         kv = self._kv
         known = self._known.get(name)
         name_row = await kv.get(keys.bucket_by_name(name) if known is None else known.name_row.key)
@@ -44,7 +64,7 @@ class BucketCatalog:
             raise NoSuchBucket(name)
         if known is not None and known.name_row.revision == name_row.revision:
             row = await kv.get(known.row.key)
-            if row is known.row or (row is not None and row.revision == known.row.revision):
+            if row is not None and row.revision == known.row.revision:
                 return known
         else:
             holder = BUCKET_NAME.decode(name_row.value, name_row.key)

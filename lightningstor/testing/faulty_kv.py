@@ -58,6 +58,10 @@ class FaultyKv:
         return self._kv.capabilities
 
     @property
+    def epoch(self) -> int | None:
+        return self._kv.epoch
+
+    @property
     def read_only_reason(self) -> str | None:
         """The planned failure that stopped all writing, or the store's own reason."""
         return self._read_only_reason or self._kv.read_only_reason
