@@ -141,7 +141,6 @@ class SignedRequest(Struct, frozen=True):
         return self.credential.region
 
 
-@lru_cache(maxsize=1024)
 def _credential(text: str, listed: str) -> Credential:
     """Of "AKID/date/region/service/aws4_request" and "name;name;…".
 
@@ -160,12 +159,12 @@ def _credential(text: str, listed: str) -> Credential:
         raise ValueError(f'incorrect service "{service}". This endpoint belongs to "s3".')
     # A name with a line feed in it could pose as a header and its value, so only what can be a name is let in.
     raw_names = listed.encode("utf-8", "surrogateescape")
-    if raw_names.translate(None, HEADER_NAME + b";") or b"" in raw_names.split(b";"):
-        raise ValueError("the SignedHeaders are mal-formed; expecting lower-case names, separated by semicolons.")
+    names = raw_names.split(b";")
+    if raw_names.translate(None, HEADER_NAME + b";") or b"" in names or len(set(names)) != len(names):
+        raise ValueError("the SignedHeaders are mal-formed; expecting lower-case names, once each, separated by ;")
     return Credential.of(access_key_id, date, region, service, raw_names)
 
 
-@lru_cache(maxsize=1024)
 def _header_credential(fields: bytes) -> Credential:
     """Read the fields of an Authorization header but the signature. They are the same for a client's whole day.
 
@@ -189,6 +188,13 @@ def _header_credential(fields: bytes) -> Credential:
         raise AuthorizationHeaderMalformed(f"{_HEADER}{broken}") from None
 
 
+_CACHED_MAX: Final = 1024
+"""Longer texts are parsed anew each time: whoever sends one is not known yet, and shall not fill our memory."""
+
+_cached_credential = lru_cache(maxsize=512)(_credential)
+_cached_header_credential = lru_cache(maxsize=512)(_header_credential)
+
+
 def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
     """Read the Authorization header, which must be there, and the time that goes with it.
 
@@ -209,7 +215,8 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
     signature, _, rest = after.partition(b",")
     if not found or not signature:
         raise AuthorizationHeaderMalformed(f"{_HEADER}missing Signature.")
-    credential = _header_credential(before[17:] + rest)
+    fields = before[17:] + rest
+    credential = (_cached_header_credential if len(fields) <= _CACHED_MAX else _header_credential)(fields)
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
@@ -268,7 +275,8 @@ def parse_presigned(query: Mapping[str, str], headers: Mapping[bytes, bytes]) ->
     if algorithm != ALGORITHM:
         raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     try:
-        credential = _credential(query["X-Amz-Credential"], query["X-Amz-SignedHeaders"].lower())
+        scope, listed = query["X-Amz-Credential"], query["X-Amz-SignedHeaders"].lower()
+        credential = (_cached_credential if len(scope) + len(listed) <= _CACHED_MAX else _credential)(scope, listed)
     except ValueError as broken:
         raise AuthorizationQueryParametersError(f"{_CREDENTIAL}{broken}") from None
     amz_date = query["X-Amz-Date"]

@@ -149,7 +149,7 @@ def test_signed_names_that_are_none() -> None:
         "X-Amz-Expires": "60",
         "X-Amz-Signature": "0" * 64,
     }
-    for listed in ("host\nx:1", "host;", ";host", "host x", "hosté", "host;;date", "host:a"):
+    for listed in ("host\nx:1", "host;", ";host", "host x", "hosté", "host;;date", "host:a", "host;host"):
         with pytest.raises(StoreError):
             sigv4.parse_presigned({**query, "X-Amz-SignedHeaders": listed}, {})
     assert sigv4.parse_presigned({**query, "X-Amz-SignedHeaders": "host;a%b"}, {}).credential.names == (b"host", b"a%b")
@@ -177,3 +177,16 @@ def test_the_authorization_header_says_everything_once() -> None:
             sigv4.parse_authorization({**headers, b"authorization": wrong})
     spaced = right.replace(b",", b",  ")
     assert verify("GET", b"/b/k", b"", {**headers, b"authorization": spaced}).region == "eu-west-1"
+
+
+def test_strangers_do_not_fill_the_caches() -> None:
+    """What is parsed before the caller is known is kept only if it is short: a long list of names is not."""
+    cache = sigv4._cached_header_credential
+    listed = b";".join(b"x%d" % number for number in range(2000))
+    before = cache.cache_info().currsize
+    for number in range(3):
+        headers = sign_headers(SIGNER, "GET", b"/b/k", b"", {b"host": HOST}, NOW_MS)
+        headers[b"authorization"] = headers[b"authorization"].replace(b"=host;", b"=host;%b;y%d;" % (listed, number))
+        assert len(sigv4.parse_authorization(headers).credential.names) > 2000
+    assert cache.cache_info().currsize == before
+    assert cache.cache_info().maxsize is not None

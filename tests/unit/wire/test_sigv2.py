@@ -47,7 +47,7 @@ def verify(method: str, path: bytes, query: bytes, now_ms: int = NOW, secret: by
 def test_botocore_and_we_sign_alike(key: str) -> None:
     """Presigned URLs and headers of botocore verify, whatever the key."""
     path = "/bucket/" + quote(key, safe="/~")
-    for query in ("", "versionId=abc", "response-content-type=text%2Fplain", "uploads", "partNumber=1&uploadId=x"):
+    for query in ("", "versionId=abc", "response-content-type=text%2Fplain", "uploads", "uploadId=x&partNumber=1&acl"):
         verify("GET", *presigned(path, query=query))
     request = AWSRequest("PUT", f"http://localhost:9000{path}", headers={"x-amz-meta-b": "1", "x-amz-meta-a": "2 3"})
     HmacV1Auth(CREDENTIALS).add_auth(request)
