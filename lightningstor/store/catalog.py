@@ -13,13 +13,22 @@ from lightningstor.model.records import Bucket
 __all__ = ["BucketCatalog", "Located"]
 
 
-@frozen
+@frozen(eq=False)
 class Located:
-    """A bucket, the row it was decoded from, and the row that gives its name to it."""
+    """A bucket, the row it was decoded from, and the row that gives its name to it.
+
+    Args:
+        objects: the prefix of its current versions' keys.
+    """
 
     bucket: Bucket
     row: Row
     name_row: Row
+    objects: bytes
+
+    def object_key(self, key: str) -> bytes:
+        """The row of the key's current version."""
+        return self.objects + keys.escape(key)
 
 
 class BucketCatalog:
@@ -72,7 +81,8 @@ class BucketCatalog:
         if row is None:
             self._known.pop(name, None)
             raise NoSuchBucket(name)
-        located = Located(BUCKET.decode(row.value, row.key), row, name_row)
+        bucket = BUCKET.decode(row.value, row.key)
+        located = Located(bucket, row, name_row, keys.objects_of(bucket.org_id, bucket.bucket_id))
         if len(self._known) >= self._keep:
             self._known.clear()
         self._known[name] = located

@@ -82,7 +82,7 @@ class Finder:
 
     async def _find_row(self, located: Located, key: str, version_id: str | None) -> tuple[Found, Row]:
         bucket = located.bucket
-        row = await self.ctx.kv.get(keys.object_current(bucket.org_id, bucket.bucket_id, key))
+        row = await self.ctx.kv.get(located.object_key(key))
         if version_id is None:
             if row is None:
                 raise NoSuchKey(bucket.name, key)

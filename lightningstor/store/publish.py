@@ -152,7 +152,7 @@ async def publish(
     """
     located = await catalog.locate(bucket)
     attempts = Attempts(ctx, f"{bucket}/{key}")
-    async with ctx.latches.hold(keys.object_current(located.bucket.org_id, located.bucket.bucket_id, key)):
+    async with ctx.latches.hold(located.object_key(key)):
         while True:
             if not is_deleting(ctx, located.bucket):
                 written = await _attempt(ctx, located, key, publication, conditions)
@@ -170,7 +170,7 @@ async def _attempt(
 ) -> Written | None:
     """One try; None: a conflict."""
     bucket = located.bucket
-    row_key = keys.object_current(bucket.org_id, bucket.bucket_id, key)
+    row_key = located.object_key(key)
     row = await ctx.kv.get(row_key)
     current = decode_current(row)
     check_conditions(conditions, current, bucket.name, key)

@@ -152,7 +152,7 @@ async def read_inline(ctx: StoreContext, body: BodyRef, size: int) -> bytes:
     Raises:
         BytesMissing, BytesCorrupt
     """
-    row_key = keys.data(int(body.data_id, 16))
+    row_key = keys.DATA + body.data_id.encode()
     row = await ctx.kv.get(row_key)
     if row is None:
         raise BytesMissing(row_key.decode())
