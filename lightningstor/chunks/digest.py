@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Final, Protocol
 
 import trio
@@ -55,25 +56,29 @@ def _sha1() -> _Hash:
     return hashlib.sha1(usedforsecurity=False)
 
 
-# isal's CRC32 is twelve times as fast as awscrt's; CRC64NVME only awscrt has. awscrt takes 0.05 s to import: late.
+# isal's CRC32 is twelve times as fast as awscrt's; CRC64NVME only awscrt has. awscrt takes 0.05 s to import, so it
+# comes with the first body; `cache` and not an import in the function, which costs 1 µs each time.
+
+
+@cache
+def _crc_functions() -> dict[str, tuple[Callable[[Buffer, int], int], int]]:
+    """Each CRC's function and the length of its digest in bytes."""
+    from awscrt.checksums import crc32c, crc64nvme
+    from isal.isal_zlib import crc32
+
+    return {"crc32": (crc32, 4), "crc32c": (crc32c, 4), "crc64nvme": (crc64nvme, 8)}
 
 
 def _crc32() -> _Hash:
-    from isal.isal_zlib import crc32
-
-    return _Crc(crc32, 4)
+    return _Crc(*_crc_functions()["crc32"])
 
 
 def _crc32c() -> _Hash:
-    from awscrt.checksums import crc32c
-
-    return _Crc(crc32c, 4)
+    return _Crc(*_crc_functions()["crc32c"])
 
 
 def _crc64nvme() -> _Hash:
-    from awscrt.checksums import crc64nvme
-
-    return _Crc(crc64nvme, 8)
+    return _Crc(*_crc_functions()["crc64nvme"])
 
 
 _MAKERS: Final[dict[str, Callable[[], _Hash]]] = {
@@ -105,11 +110,18 @@ def digest_inline(algorithms: Iterable[str], data: Buffer) -> dict[str, bytes]:
     Raises:
         ValueError: an unknown algorithm.
     """
+    crcs = _crc_functions()
     digests: dict[str, bytes] = {}
     for algorithm in algorithms:
-        state = _make(algorithm)
-        state.update(data)
-        digests[algorithm] = state.digest()
+        crc = crcs.get(algorithm)
+        if crc is not None:
+            digests[algorithm] = crc[0](data, 0).to_bytes(crc[1], "big")
+        elif algorithm == "md5":
+            digests[algorithm] = hashlib.md5(data, usedforsecurity=False).digest()
+        else:
+            state = _make(algorithm)
+            state.update(data)
+            digests[algorithm] = state.digest()
     return digests
 
 
