@@ -342,7 +342,9 @@ def test_addresses(text: str, address: Address) -> None:
     assert Address.parse(str(address)) == address
 
 
-@pytest.mark.parametrize("text", ["", "9000", "::1:9000", "[::1]", "host:65536", "host:-1", "[x]:1", "a b:1", "h:٣", "[10.0.0.1]:1"])
+@pytest.mark.parametrize(
+    "text", ["", "9000", "::1:9000", "[::1]", "host:65536", "host:-1", "[x]:1", "a b:1", "h:٣", "[10.0.0.1]:1"]
+)
 def test_what_is_no_address(text: str) -> None:
     """Anything else is refused, not guessed at."""
     with pytest.raises(ValueError, match="address"):
