@@ -374,6 +374,12 @@ async def test_a_store_that_is_full_gives_its_room_back() -> None:
             await setup.manager.store_object(1, content(4 * MIB))
         assert store.used_bytes == 0
         await setup.manager.store_object(2, content(2 * MIB))
+        writer = await store.begin(chunk_id(3, 0))
+        await writer.append([content(100)])
+        with pytest.raises(StorageFull):
+            await writer.append([content(MIB)])
+        await writer.abort()
+        await setup.manager.store_object(4, content(MIB - 1000))
 
 
 async def test_a_closed_manager_takes_nothing(setup: Setup) -> None:
@@ -439,7 +445,7 @@ def sweep_cancellation(scenario: Callable[[World, SimDisk, CancelAtStep], Awaita
             if not sweep.reached:
                 assert ended
                 break
-        assert step > 5
+        assert step > 3
     return runs
 
 
@@ -488,6 +494,22 @@ def test_a_get_may_be_cancelled_anywhere(figure: Callable[[str], None], proof_fu
         return done
 
     figure(f"GET cancelled {sweep_cancellation(scenario, 30 if proof_full else 3)} times: nothing left")
+
+
+def test_the_whole_store_may_be_cancelled_anywhere(figure: Callable[[str], None], proof_full: bool) -> None:
+    """Cancel store, workers and a PUT together at every step: what the PUT had begun is removed before they end."""
+    data = content(2 * MIB + 12_345)
+
+    async def scenario(world: World, disk: SimDisk, sweep: CancelAtStep) -> bool:
+        done = False
+        with sweep.watch():
+            async with over_sim(world, disk) as manager:
+                await put(manager, 1, cut(data, random.Random(2), 600 * KIB))
+                done = True
+        assert done or disk.files() == {}
+        return done
+
+    figure(f"store cancelled {sweep_cancellation(scenario, 30 if proof_full else 2)} times: nothing left")
 
 
 def test_waiting_for_room_may_be_cancelled_anywhere(figure: Callable[[str], None]) -> None:

@@ -113,6 +113,24 @@ async def test_a_cancelled_wait_gives_its_place_up(budget: BufferBudget) -> None
             await budget.take(MIB)
 
 
+async def test_a_cancelled_wait_holds_up_nobody(budget: BufferBudget) -> None:
+    """When the head of the queue gives up, the one behind it that fits goes on without anybody giving room back."""
+    for _ in range(3):
+        await budget.take(QUARTER)
+    await budget.take(QUARTER - MIB)
+    async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as head:
+            head.start_soon(budget.take, 2 * MIB)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(budget.take, MIB)
+            await trio.testing.wait_all_tasks_blocked()
+            assert budget.statistics().waiting == 2
+            head.cancel_scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        assert budget.statistics().waiting == 0
+        assert used(budget) == (0, LEAST_LIMIT)
+
+
 async def cancel_when_blocked(scope: trio.CancelScope) -> None:
     await trio.testing.wait_all_tasks_blocked()
     scope.cancel()
