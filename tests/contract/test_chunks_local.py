@@ -60,7 +60,7 @@ async def assert_whole(world: World, disk: SimDisk, sealed: list[ChunkRef]) -> N
 def test_a_power_cut_loses_no_sealed_chunk(figure: Callable[[str], None], proof_full: bool) -> None:
     """Power cut at every disk operation: what was sealed before it is there, whole, whatever the cache held."""
     runs = kept = 0
-    for seed in range(200 if proof_full else 12):
+    for seed in range(200 if proof_full else 6):
         cut_at = 0
         cut = True
         while cut:
