@@ -1,4 +1,4 @@
-"""A blocking S3 client over one connection: botocore signs, http.client sends; no retries, so that nothing is hidden."""
+"""A blocking S3 client over one connection. botocore signs, http.client sends; it never tries again by itself."""
 
 from __future__ import annotations
 
