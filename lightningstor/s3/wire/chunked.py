@@ -35,7 +35,6 @@ MAX_SIGNED_CHUNK: Final = 16 << 20
 """A signed chunk is held until its signature is checked, so its size is bounded. Clients use 64 KiB to 1 MiB."""
 
 _MAX_LINE: Final = 256
-_MAX_TRAILER: Final = 1024
 _EMPTY: Final = sha256(b"").hexdigest()
 _HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 _SIGNATURE: Final = "x-amz-trailer-signature"
@@ -101,14 +100,13 @@ class AwsChunkedDecoder:
     received: int = field(init=False, default=0)
     """Bytes of content so far, as the sizes of the chunks announce them."""
     _state: _State = field(init=False, default=_State.SIZE)
-    _line: bytes = field(init=False, default=b"")  # the begun line; of a trailer all of it counts against the limit
+    _line: bytes = field(init=False, default=b"")  # the begun line, which has its limit; a trailer has few lines
     _left: int = field(init=False, default=0)
     _chunk: int = field(init=False, default=0)
     _digest: HASH = field(init=False, factory=sha256)
     _held: list[bytes | memoryview] = field(init=False, factory=list)
     _signature: str = field(init=False, default="")
     _short_chunk: tuple[int, int] | None = field(init=False, default=None)
-    _trailer_size: int = field(init=False, default=0)
     _trailer_signature: str | None = field(init=False, default=None)
     _line_feed: bool = field(init=False, default=False)  # the last line ended in LF alone: CR LF has to follow
     _may_end: bool = field(init=False, default=False)  # that CR LF has come, and may have been the empty line as well
@@ -241,9 +239,6 @@ class AwsChunkedDecoder:
             self._short_chunk = (self._chunk, size)
 
     def _take_trailer(self, line: bytes) -> None:
-        self._trailer_size += len(line) + 1
-        if self._trailer_size > _MAX_TRAILER:
-            raise MalformedTrailer("the trailer is too long")
         empty = line == b"\r"
         if self._line_feed:
             if not empty:
@@ -257,7 +252,7 @@ class AwsChunkedDecoder:
         self._line_feed = line[-1:] != b"\r"
         raw_name, colon, raw_value = line.removesuffix(b"\r").partition(b":")
         name, value = raw_name.decode("latin-1").strip(" ").lower(), raw_value.decode("latin-1").strip(" ")
-        if not colon or not name or not value.isprintable():
+        if not colon or not name:
             raise MalformedTrailer("a line of the trailer is not a name, a colon and a value")
         if name == _SIGNATURE and self.verifier is not None and self._trailer_signature is None:
             self._trailer_signature = value

@@ -206,7 +206,7 @@ def test_a_signed_trailer_needs_its_signature() -> None:
 
 
 def test_a_trailer_has_an_end() -> None:
-    """Endless trailers and lines are given up while they come, not when memory is full."""
+    """Lines are given up when they grow too long, trailers at their first line that was not announced."""
     decoder = AwsChunkedDecoder(0, None, NAME)
     decoder.feed(b"0\r\n" + b"a" * 250)
     with pytest.raises(IncompleteBody, match="too long"):
