@@ -43,7 +43,7 @@ class Row:
     sentence: str
     elements: Mapping[str, str] = {}
     headers: Callable[[Any], Headers] | None = None
-    level: str = "info"
+    level: str = "debug"
 
 
 # Statuses of gRPC
