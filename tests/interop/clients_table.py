@@ -70,6 +70,17 @@ def _go_command(name: str, module: str, version: str, driver: str) -> Client:
     return Client(name if name == "mc" else f"{name} {version}", driver, program, needs={"go": _GO}, more=True)
 
 
+def _go_library(name: str, folder: str) -> Client:
+    """A library in Go; go.sum holds what it is built from."""
+    program = BuiltProgram(
+        f"go-{folder}",
+        FOLDER / "go",
+        build=(("go", "build", "-o", "{folder}/driver", f"./{folder}"),),
+        run=("{folder}/driver",),
+    )
+    return Client(name, f"go/{folder}/main.go", program, needs={"go": _GO}, more=True)
+
+
 CLIENTS = (
     _python("boto3", "boto3"),
     _python("boto3[crt]", "boto3_crt", driver="boto3/driver.py"),
@@ -95,4 +106,6 @@ CLIENTS = (
         needs={"node": "apt-get install -y nodejs", "npm": "apt-get install -y npm"},
         more=True,
     ),
+    _go_library("aws-sdk-go-v2", "awsv2"),
+    _go_library("minio-go", "miniogo"),
 )
