@@ -19,6 +19,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
+_GATE_SECONDS = 10
+
+
 class InlineBlocking:
     """Runs blocking calls on the event loop's thread, after a checkpoint: no real threads."""
 
@@ -50,7 +53,8 @@ class GatedBlocking:
                     self.taken.append(len(args[0]))  # type: ignore[arg-type]
                     self._arrived.notify_all()
                 if not self._open:
-                    await self._passes.acquire()
+                    with trio.move_on_after(_GATE_SECONDS):  # a test that fails shall not hang
+                        await self._passes.acquire()
         return await self._threads.run(function, *args)
 
     async def wait_taken(self, batches: int) -> None:

@@ -40,7 +40,7 @@ async def test_transactions_of_a_batch_are_evaluated_in_order(tmp_path: Path) ->
     async with open_sqlite_kv(tmp_path / "kv", world(gate)) as kv:
         async with trio.open_nursery() as nursery:
             committers = Committers(kv, nursery)
-            await committers.queue("wait", Txn())
+            await committers.queue("wait", Txn(puts=[Put(b"m", b"100")]))
             await gate.wait_taken(1)
             create = Txn(checks=[Check(b"a", ABSENT), Check(BODY % 1, ABSENT)], puts=[Put(b"a", b"1")])
             await committers.queue("create", create)

@@ -58,6 +58,28 @@ async def test_queued_keys_bypass_the_cache(tmp_path: Path) -> None:
         assert await kv.get(b"b") is None
 
 
+async def test_key_queued_again_still_bypasses_the_cache(tmp_path: Path) -> None:
+    """When a commit ends while another transaction on the key waits, its row does not enter the cache."""
+    gate = GatedBlocking()
+    async with open_sqlite_kv(tmp_path / "kv", world(gate)) as kv:
+        async with trio.open_nursery() as nursery:
+            committers = Committers(kv, nursery)
+            await committers.queue("first", one_put(b"a", b"1"))
+            await gate.wait_taken(1)
+            await committers.queue("second", one_put(b"a", b"2"))
+            gate.let_through()
+            await gate.wait_taken(2)
+            first = await kv.get(b"a")
+            assert first is not None
+            assert first.value == b"1"
+            assert await kv.get(b"a") is not first
+            gate.open()
+        second = await kv.get(b"a")
+        assert second is not None
+        assert second.value == b"2"
+        assert await kv.get(b"a") is second
+
+
 async def test_withdrawn_key_is_cached_again(tmp_path: Path) -> None:
     """When a queued transaction is withdrawn its keys may be cached as before."""
     gate = GatedBlocking()

@@ -107,6 +107,20 @@ async def test_full_device_is_survived(tmp_path: Path, vfs: FaultyVfs) -> None:
         assert await keys_of(kv) == [b"a", b"b"]
 
 
+async def test_full_device_is_survived_by_a_large_batch(tmp_path: Path, vfs: FaultyVfs) -> None:
+    """The same when the batch is larger than the writer's memory and meets the full device before its commit."""
+    async with open_sqlite_kv(tmp_path / "kv", world(), vfs=vfs.name) as kv:
+        await put(kv, (b"a", b"1"))
+        vfs.fault = _fail("write", "wal", lambda: apsw.FullError("database or disk is full"))
+        large = [Put(BODY % number, bytes(500_000)) for number in range(80)]
+        with pytest.raises(StorageFull):
+            await kv.commit(Txn(puts=large))
+        vfs.fault = lambda operation, kind: None
+        assert await keys_of(kv) == [b"a"]
+        await put(kv, (b"b", b"1"))
+        assert await keys_of(kv) == [b"a", b"b"]
+
+
 async def test_failed_read_in_a_batch_means_nothing_happened(tmp_path: Path, vfs: FaultyVfs) -> None:
     """EIO while a batch evaluates its checks stops all writing; the batch has certainly not happened."""
     async with open_sqlite_kv(tmp_path / "kv", world(), vfs=vfs.name) as kv:
