@@ -1,0 +1,133 @@
+"""The speed table: `python -m tests.bench [--duration S] [--reps N] [WORKLOAD …]`, or `make bench`.
+
+The daemon runs on core 0 with its default, durable settings and metrics on; the load tool on core 1. The tool is
+s3load.py, which is not part of this project: $S3LOAD says where it is, by default ../shared/bench/s3load.py; its small
+requests are sent by `wrk`. What counts is the server's CPU time per request; a figure of the machine stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parents[2]
+_BARS_US = {
+    "get4k": 70,
+    "get4kfresh": 70,
+    "head4k": 62,
+    "put4k": 155,
+    "list10k": 4_000,
+    "get1m": 800,
+    "put1m": 3_600,
+    "get64m": 48_000,
+    "put64m": 230_000,
+    "put64mu": 190_000,
+}
+"""What the project allows itself, CPU µs per request of the server, on a machine whose MD5 of 64 MiB takes 109 ms."""
+
+_MD5_MS = 109.0
+_ACCESS, _SECRET = "BENCHACCESSKEY000001", "bench-secret-key-of-forty-characters-000"
+
+
+def machine_md5_ms() -> float:
+    """MD5 of 64 MiB, ms of CPU, the least of three: how fast the machine is today."""
+    data = os.urandom(64 << 20)
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        hashlib.md5(data, usedforsecurity=False).digest()
+        times.append((time.process_time() - started) * 1e3)
+    return min(times)
+
+
+@contextmanager
+def daemon(folder: Path) -> Iterator[dict[str, Any]]:
+    """A daemon on core 0; gives what its ready file holds."""
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "lightningstor", "--data-dir", str(folder / "data"), "--ready-file", str(ready)]
+    command += ["--s3-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"]
+    environment = {**os.environ, "LIGHTNINGSTOR_ROOT_ACCESS_KEY": _ACCESS, "LIGHTNINGSTOR_ROOT_SECRET_KEY": _SECRET}
+    process = subprocess.Popen(["taskset", "-c", "0", *command], cwd=_ROOT, env=environment)
+    try:
+        while not ready.exists():
+            if process.poll() is not None:
+                raise SystemExit(f"the daemon ended with {process.returncode} before it was ready")
+            time.sleep(0.01)
+        yield json.loads(ready.read_text())
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def run(tool: Path, workloads: list[str], duration: int, reps: int) -> dict[str, list[dict[str, Any]]]:
+    """Each workload's runs, as the load tool reports them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as name, daemon(Path(name)) as ready:
+        command = [sys.executable, str(tool), "--endpoint", f"http://{ready['s3']}", "--pid", str(ready["pid"])]
+        command += ["--access", _ACCESS, "--secret", _SECRET, "--name", "lightningstor", "--client-core", "1"]
+        command += ["--duration", str(duration), "--reps", str(reps), "--big-reps", str(reps)]
+        command += ["--workloads", ",".join(workloads), "--warm", "1"]
+        with subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("{"):
+                    outcome = json.loads(line)
+                    found.setdefault(outcome["workload"], []).append(outcome)
+    return found
+
+
+def row(workload: str, runs: list[dict[str, Any]], scale: float) -> str:
+    """One line of the table."""
+    failed = [outcome["failed"] for outcome in runs if "failed" in outcome]
+    if failed:
+        return f"| {workload} | failed: {failed[0]} | | | | |"
+    void = " VOID" if any(outcome["void"] for outcome in runs) else ""
+    cpu = statistics.median(outcome["cpu_us_req"] for outcome in runs)
+    bar = _BARS_US.get(workload)
+    verdict = "" if bar is None else ("met" if cpu <= bar else "met, scaled" if cpu / scale <= bar else "missed")
+    rate = statistics.median(outcome["rps"] for outcome in runs)
+    volume = statistics.median(outcome["MBps"] for outcome in runs)
+    others = max(outcome["other_cpu_s"] / outcome["secs"] for outcome in runs)
+    return (
+        f"| {workload}{void} | {cpu:,.0f} | {cpu / scale:,.0f} | {bar or '-':,} | {verdict} "
+        f"| {rate:,.0f}/s, {volume:,.0f} MB/s | {others:.0%} |"
+    )
+
+
+def main() -> int:
+    """Run the workloads and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workloads", nargs="*", default=list(_BARS_US))
+    parser.add_argument("--duration", type=int, default=10, help="seconds of each run")
+    parser.add_argument("--reps", type=int, default=3, help="runs of each workload")
+    options = parser.parse_args()
+    tool = Path(os.environ.get("S3LOAD", _ROOT.parent / "shared" / "bench" / "s3load.py"))
+    if not tool.exists():
+        raise SystemExit(f"the load tool is not at {tool}; set S3LOAD to where s3load.py is")
+    if not shutil.which("wrk"):
+        raise SystemExit("wrk is missing: apt-get install wrk")
+    md5 = machine_md5_ms()
+    scale = max(md5 / _MD5_MS, 1.0)
+    print(f"MD5 of 64 MiB: {md5:.0f} ms of CPU ({_MD5_MS:.0f} where the bars were set); scale {scale:.2f}\n")
+    print(
+        "| workload | CPU µs per request | scaled | bar | | rate | others' share of a core |\n|---|---|---|---|---|---|---|"
+    )
+    for workload, runs in run(tool, options.workloads, options.duration, options.reps).items():
+        print(row(workload, runs, scale), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
