@@ -121,9 +121,8 @@ def main() -> int:
     md5 = machine_md5_ms()
     scale = max(md5 / _MD5_MS, 1.0)
     print(f"MD5 of 64 MiB: {md5:.0f} ms of CPU ({_MD5_MS:.0f} where the bars were set); scale {scale:.2f}\n")
-    print(
-        "| workload | CPU µs per request | scaled | bar | | rate | others' share of a core |\n|---|---|---|---|---|---|---|"
-    )
+    print("| workload | CPU µs per request | scaled | bar | | rate | others' share of a core |")
+    print("|" + "---|" * 7)
     for workload, runs in run(tool, options.workloads, options.duration, options.reps).items():
         print(row(workload, runs, scale), flush=True)
     return 0
