@@ -284,7 +284,7 @@ class LimitsSettings(Section):
         "Objects up to this size lie in the metadata store, without a file of their own.",
         rule=Bounds(0, 65536),
     )
-    max_document_bytes: int = option(2 * MIB, "Size of an XML document in a request.", rule=Bounds(65536, 64 * MIB))
+    max_document_bytes: int = option(4 * MIB, "Size of an XML document in a request.", rule=Bounds(65536, 64 * MIB))
     clock_skew_seconds: float = option(900.0, "How far a request's date may be from our clock.", rule=SECONDS)
     commit_deadline_seconds: float = option(
         10.0, "How long a write that meets other writes of the same key is tried again.", rule=SECONDS

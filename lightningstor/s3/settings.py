@@ -29,9 +29,7 @@ class S3Settings:
         domains: host names below which a bucket may stand (`bucket.localhost`); compared without case and port.
         host_aliases: other `Host` values under which a presigned URL may have been signed.
         max_keys_per_list: the most entries that one page of a listing holds.
-        max_parts: the highest part number.
-        max_object_size: of one object. `max_part_size`: of one body, a part's or a whole PUT's.
-        max_document_size: of an XML body; DeleteObjects of 1,000 keys of 1,024 bytes must fit, escaped.
+        max_document_size: of an XML body, where its operation does not set a smaller limit itself.
         keepalive_after_s: how long CompleteMultipartUpload and the copies may take before the answer starts
             with whitespace; then it goes on at the same interval.
         clock_skew_ms: how far a request's date may be from our clock.
@@ -44,9 +42,6 @@ class S3Settings:
     domains: tuple[str, ...] = ("localhost",)
     host_aliases: tuple[str, ...] = ()
     max_keys_per_list: int = 1000
-    max_parts: int = 10_000
-    max_object_size: int = 5 << 40
-    max_part_size: int = 5 << 30
-    max_document_size: int = 2 << 20
+    max_document_size: int = 4 << 20
     keepalive_after_s: float = 10.0
     clock_skew_ms: int = 900_000

@@ -22,6 +22,15 @@ class RecordingKv:
     def capabilities(self) -> KvCapabilities:
         return self.inner.capabilities
 
+    @property
+    def epoch(self) -> int | None:
+        """None: nothing may be concluded from what was read before, so every look is seen here."""
+        return None
+
+    @property
+    def read_only_reason(self) -> str | None:
+        return self.inner.read_only_reason
+
     def forget(self) -> None:
         """Begin anew."""
         self.read.clear()

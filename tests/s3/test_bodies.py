@@ -88,6 +88,7 @@ async def put_chunked(
         **(headers or {}),
     }
     sent |= s3.sign("PUT", "/bucket/key", "", sent, mode)
+    chunks.date = sent["x-amz-date"]  # a second may have passed
     body = bytearray(chunks.body(sent["authorization"].rpartition("=")[2])[:length])
     if change is not None:
         at = body.index(change) + len(change) - 1

@@ -15,7 +15,6 @@ from lightningstor.errors import BytesCorrupt
 from lightningstor.kv.api import Put, Txn
 from lightningstor.observe.logs import REQUEST_ID
 from lightningstor.s3.handlers import HANDLERS, PATIENT
-from lightningstor.s3.refusal import S3Refusal
 from lightningstor.s3.settings import S3Settings
 from lightningstor.s3.wire.operations import BY_NAME, OPERATIONS
 from tests.s3.client import Answer, Body, Client, Recorder
@@ -342,13 +341,3 @@ async def test_lifespan(service: Service) -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     with pytest.raises(ValueError, match="websocket"):
         await service.app({"type": "websocket"}, receive, send)
-
-
-@pytest.mark.parametrize(
-    ("status", "code"), [(503, b"SlowDown"), (408, b"RequestTimeout"), (400, b"BadRequest"), (418, b"BadRequest")]
-)
-async def test_the_servers_own_refusals_are_s3s(service: Service, status: int, code: bytes) -> None:
-    """Overload, time-outs and bad requests are answered in S3's form, with ids."""
-    headers, body = S3Refusal(service.app._endpoint)(status, "Something is wrong.")
-    assert b"<Code>" + code + b"</Code>" in body
-    assert dict(headers)[b"x-amz-request-id"] in body

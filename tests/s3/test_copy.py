@@ -118,6 +118,16 @@ async def test_odd_keys(s3: Client, key: str) -> None:
         assert (await s3.get("/bucket/dst")).body == key.encode()
 
 
+async def test_a_plus_in_the_source_is_a_space(s3: Client) -> None:
+    """Other than in a path; whoever means a plus writes %2B (s5cmd writes spaces so, and S3 reads them so)."""
+    await s3.put("/bucket")
+    for key in ("a b", "a+b"):
+        await s3.put(key_path("bucket", key), key.encode())
+    for source, body in (("/bucket/a+b", b"a b"), ("/bucket/a%2Bb", b"a+b"), ("/bucket/a%20b", b"a b")):
+        assert (await copy(s3, "/bucket/dst", source)).status == 200
+        assert (await s3.get("/bucket/dst")).body == body
+
+
 @pytest.mark.parametrize(
     ("source", "code"),
     [

@@ -11,9 +11,9 @@ import pytest
 import trio
 from attrs import frozen
 
+from lightningstor.daemon.refusal import s3_refusal
 from lightningstor.http.engine import HttpLimits, HttpServer, open_listeners
 from lightningstor.http.hypercorn import HypercornServer
-from lightningstor.s3.refusal import S3Refusal
 from tests.s3.client import UNSIGNED, Client
 from tests.s3.conftest import Service, service_over
 from tests.store.conftest import disk_store
@@ -86,7 +86,7 @@ async def behind(kind: str, root: Path) -> AsyncIterator[Wire]:
     """The app on a disk store behind one of the servers."""
     async with disk_store(root) as store:
         service = service_over(store)
-        refusal = S3Refusal(service.app._endpoint)
+        refusal = s3_refusal(service.app._endpoint)
         made = HttpServer if kind == "native" else HypercornServer
         server = made(service.app, HttpLimits(grace_s=1), refusal=refusal)
         listeners = await open_listeners("127.0.0.1", 0)
