@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 import trio
 
 from lightningstor.chunks.api import Buffer
+from lightningstor.errors import BytesMissing
 from lightningstor.s3.call import Call, Headers
 from lightningstor.s3.wire.xml import DECLARATION
 from lightningstor.store.reading import OpenObject
@@ -73,12 +74,16 @@ async def _send_stream(call: Call, answer: Streamed) -> None:
     closes the connection, and the client sees that the object is not whole.
     """
     content = answer.content
-    await _start(call, answer.status, _with_common(call, answer.headers), content.first, more=True)
+    left = content.plan.length - len(content.first)
+    await _start(call, answer.status, _with_common(call, answer.headers), content.first, more=left > 0)
     takes_views = _SHORT_WAY in call.extensions
-    while (piece := await content.next()) is not None:
+    while left > 0:
+        piece = await content.next()
+        if piece is None:
+            raise BytesMissing(f"{left} bytes at the end of {call.bucket}/{call.key}")
+        left -= len(piece)
         body = piece if takes_views else bytes(piece)
-        await call.send({"type": "http.response.body", "body": body, "more_body": True})
-    await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+        await call.send({"type": "http.response.body", "body": body, "more_body": left > 0})
 
 
 async def _start(call: Call, status: int, headers: Headers, body: Buffer, *, more: bool) -> None:
