@@ -1,0 +1,53 @@
+"""The examples do what they say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import StartDaemon
+
+_EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def run(name: str, *arguments: str, **environment: str) -> list[str]:
+    """What the example prints, line by line."""
+    done = subprocess.run(
+        [sys.executable, str(_EXAMPLES / name), *arguments],
+        env={**os.environ, "PYTHONPATH": str(_EXAMPLES.parent), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_embed(tmp_path: Path) -> None:
+    """The embedded store keeps its objects in a directory, or in memory."""
+    expected = [
+        "etag 8b1a9953c4611296a827abf8c47804d7",
+        "content Hello",
+        "refused If-None-Match",
+        "cancelled: nothing there",
+    ]
+    assert run("embed.py", str(tmp_path / "store")) == expected
+    assert run("embed.py") == expected
+
+
+def test_first_steps_boto3(launch_daemon: StartDaemon) -> None:
+    """boto3's first steps work, the presigned link included, and leave nothing."""
+    daemon = launch_daemon()
+    lines = run(
+        "first_steps_boto3.py",
+        AWS_ENDPOINT_URL=daemon.s3_url,
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID=daemon.access_key,
+        AWS_SECRET_ACCESS_KEY=daemon.secret_key,
+    )
+    assert lines[:3] == ["Hello", "first has the lock", "second was too late: PreconditionFailed"]
+    assert lines[3].startswith(daemon.s3_url)
+    assert lines[4:] == ["greeting 5", "lock 5"]
