@@ -89,7 +89,15 @@ def test_no_bytes_crash_the_decoder(junk: bytes) -> None:
 def test_fields_that_contradict_each_other() -> None:
     """A footer whose checksum fits but whose fields don't is refused: other magic, block size, encoding or count."""
     footer, _ = footer_of(bytes(2 * BLOCK_SIZE))
-    for at, value in ((0, b"X"), (8, b"\x00"), (10, b"\x09"), (12, b"\x01"), (16, b"\x01"), (20, b"\x01"), (28, b"\x03")):
+    for at, value in (
+        (0, b"X"),
+        (8, b"\x00"),
+        (10, b"\x09"),
+        (12, b"\x01"),
+        (16, b"\x01"),
+        (20, b"\x01"),
+        (28, b"\x03"),
+    ):
         changed = with_crc(footer[:at] + value + footer[at + len(value) :])
         with pytest.raises(BytesCorrupt):
             decode_footer(changed, "here")
