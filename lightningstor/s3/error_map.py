@@ -386,10 +386,6 @@ _FAULT_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     faults.AuthorizationQueryParametersError: Row(
         "AuthorizationQueryParametersError", 400, UNAUTHENTICATED, "{reason}"
     ),
-    faults.MissingSecurityHeader: Row(
-        "MissingSecurityHeader", 400, UNAUTHENTICATED, "Your request is missing a required header.",
-        {"MissingHeaderName": "header"},
-    ),
     faults.HeadersNotSigned: Row(
         "AccessDenied", 403, UNAUTHENTICATED, "There were headers present in the request which were not signed",
         {"HeadersNotSigned": "headers"},

@@ -26,7 +26,6 @@ __all__ = [
     "MalformedTrailer",
     "MissingAuthentication",
     "MissingContentLength",
-    "MissingSecurityHeader",
     "NotImplementedHere",
     "RequestExpired",
     "RequestTimeTooSkewed",
@@ -80,13 +79,6 @@ class AuthorizationQueryParametersError(StoreError):
     """A presigned URL's parameters are missing, cannot be read or are out of range."""
 
     reason: str
-
-
-@define(slots=True)
-class MissingSecurityHeader(StoreError):
-    """A header that the authentication needs is missing."""
-
-    header: str
 
 
 @define(slots=True)

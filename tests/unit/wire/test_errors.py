@@ -98,7 +98,6 @@ EXAMPLES: list[store.StoreError] = [
     faults.SignatureDoesNotMatch("AK", "sig", "AWS4-HMAC-SHA256\n…", "GET\n/"),
     faults.AuthorizationHeaderMalformed("The authorization header is malformed", "eu-west-1"),
     faults.AuthorizationQueryParametersError("X-Amz-Expires must be less than a week"),
-    faults.MissingSecurityHeader("x-amz-date"),
     faults.HeadersNotSigned("x-amz-acl"),
     faults.RequestTimeTooSkewed("then", "now", 900_000),
     faults.RequestExpired("Request has expired", "then", "now", 60),
