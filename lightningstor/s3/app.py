@@ -56,10 +56,9 @@ class S3App:
         REQUEST_ID.set(call.request_id)
         try:
             await self._answer(call)
-        except ConnectionError:
-            raise  # the client left: there is nobody to tell
-        except Exception as error:
-            # The boundary between requests: whatever went wrong in this one is its answer.
+        except Exception as error:  # the boundary between requests: whatever went wrong in this one is its answer
+            if _client_left(error):
+                raise
             if call.status:
                 _log_failure(call, error)
                 raise
@@ -78,6 +77,13 @@ class S3App:
             await send_when_done(call, _handle, _refusal)
         else:
             await send(call, await _handle(call))
+
+
+def _client_left(error: Exception) -> bool:
+    """Whether the connection is all that went wrong: there is nobody to tell, and nothing to log."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(ConnectionError)[1] is None
+    return isinstance(error, ConnectionError)
 
 
 def _locate(call: Call) -> None:

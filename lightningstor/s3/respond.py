@@ -115,8 +115,9 @@ async def send_when_done(call: Call, work: Work, failure: Failure) -> None:
         nursery.start_soon(pulse.run)
         try:
             answer = await work(call)
-        except Exception as error:
-            # Everything becomes an answer here: outside this nursery it would come wrapped in a group.
+        except ConnectionError:
+            raise  # nobody is left to answer
+        except Exception as error:  # everything else is an answer; outside this nursery it would come in a group
             answer = await failure(call, error)
         nursery.cancel_scope.cancel()
     if not pulse.begun:

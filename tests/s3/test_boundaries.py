@@ -238,8 +238,10 @@ async def test_a_late_failure_is_an_error_under_a_200(autojump_clock: trio.testi
     assert (answer.status, answer.xml.tag, answer.code) == (200, "Error", "InternalError")
 
 
-async def test_a_client_that_leaves_a_slow_completion(autojump_clock: trio.testing.MockClock) -> None:
-    """The blank that cannot be sent ends the work; the upload can be completed again."""
+async def test_a_client_that_leaves_a_slow_completion(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The blank that cannot be sent ends the work, which is no error of ours; the upload can be completed again."""
     async with memory_service(S3Settings(keepalive_after_s=10.0)) as service:
         s3 = service.client()
         await s3.put("/bucket")
@@ -260,6 +262,7 @@ async def test_a_client_that_leaves_a_slow_completion(autojump_clock: trio.testi
         with pytest.raises(BaseExceptionGroup) as caught:
             await s3.run("POST", "/bucket/key", query, headers, Body([body]), recorder)
         assert caught.group_contains(ConnectionResetError)
+        assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
         endpoint.store = whole
         assert (await complete(s3, upload, rows_of(answers))).status == 200
 
@@ -341,3 +344,39 @@ async def test_lifespan(service: Service) -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     with pytest.raises(ValueError, match="websocket"):
         await service.app({"type": "websocket"}, receive, send)
+
+
+class TimedOut(ConnectionError):
+    """As the engine tells of a body that comes too slowly."""
+
+    status = 408
+
+
+@pytest.mark.parametrize(("method", "query"), [("PUT", ""), ("POST", "delete"), ("POST", "uploadId=" + "0" * 30)])
+async def test_a_body_that_comes_too_slowly(
+    service: Service, s3: Client, caplog: pytest.LogCaptureFixture, method: str, query: str
+) -> None:
+    """Is the server's to answer: its error goes back to it, and is not taken for a bug of ours."""
+    await s3.put("/bucket")
+
+    class Slow:
+        async def receive_some(self, most: int = 1 << 20) -> bytes:
+            raise TimedOut
+
+    path = "/bucket" if query == "delete" else "/bucket/key"
+    headers = {"host": s3.host, "content-length": "10", "content-md5": "XUFAKrxLKna5cZ2REBfFkg=="}
+    headers |= s3.sign(method, path, query, headers, "UNSIGNED-PAYLOAD")
+    recorder = Recorder(method)
+    scope = {
+        "type": "http",
+        "method": method,
+        "scheme": "http",
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "extensions": {"lightningstor.body": Slow()},
+    }
+    with pytest.raises((TimedOut, ExceptionGroup)):
+        await service.app(scope, None, recorder.send)  # type: ignore[arg-type]
+    assert recorder.status == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -77,8 +77,7 @@ async def _delete_one(call: Call, bucket: str, item: dto.ObjectIdentifier) -> dt
         )
     except NoSuchBucket:
         raise
-    except Exception as error:
-        # The others must not suffer, and the client learns which one failed; a bug of ours is logged here.
+    except Exception as error:  # the other keys must not suffer; the client learns which failed, the log why
         if not isinstance(error, StoreError):
             _log.exception("deleting one of several objects failed", extra={"request_id": call.request_id})
         told = explain(error)
