@@ -173,7 +173,7 @@ class StorageSettings(Section):
     chunk_size_bytes: int = option(8 * MIB, "Size of the chunks of a large object.", rule=Bounds(MIB, 64 * MIB))
     shard_depth: int = option(2, "Levels of directories above the chunk files.", rule=Bounds(1, 4))
     buffer_budget_bytes: int = option(
-        128 * MIB, "Memory for object bytes on their way through the daemon.", rule=Bounds(8 * MIB)
+        128 * MIB, "Memory for object bytes on their way through the daemon.", rule=Bounds(16 * MIB)
     )
     threads: int = option(32, "Threads for disk access and hashing.", rule=Bounds(4, 256))
     distributed: DistributedSettings = field(factory=DistributedSettings)

