@@ -168,7 +168,6 @@ class GroupCommit:
         self._depth -= 1
         self.withdrawn += 1
         self._cache.release(keys)
-        self._admit()
 
     async def run(self) -> None:
         """Write batches until the queue is closed and empty.

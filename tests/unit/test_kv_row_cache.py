@@ -75,8 +75,8 @@ def _keys(txn: Txn) -> list[bytes]:
     return [put.key for put in txn.puts] + list(txn.deletes) + [add.key for add in txn.adds]
 
 
-@given(max_bytes=st.sampled_from([0, 100, 700, 1_200, 100_000]), plan=st.lists(actions, max_size=60))
-@settings(deadline=None)
+@given(max_bytes=st.sampled_from([0, 700, 1_200, 1_200, 1_200, 100_000]), plan=st.lists(actions, max_size=60))
+@settings(max_examples=300, deadline=None)
 def test_is_exact_and_bounded(max_bytes: int, plan: list[tuple[str, object]]) -> None:
     """What is found is the newest committed row, no queued key is found, and the size is that of what is held."""
     store = _Store(max_bytes)
