@@ -386,6 +386,9 @@ _FAULT_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     faults.AuthorizationQueryParametersError: Row(
         "AuthorizationQueryParametersError", 400, UNAUTHENTICATED, "{reason}"
     ),
+    faults.ExpiresOutOfRange: Row(
+        "AuthorizationQueryParametersError", 403, UNAUTHENTICATED, "{reason}"
+    ),
     faults.HeadersNotSigned: Row(
         "AccessDenied", 403, UNAUTHENTICATED, "There were headers present in the request which were not signed",
         {"HeadersNotSigned": "headers"},

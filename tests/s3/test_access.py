@@ -204,8 +204,8 @@ async def test_a_clock_that_is_a_little_off(watched: Watched, skew_s: int) -> No
 
 
 @pytest.mark.parametrize(("expires_s", "status", "code"), [
-    (1, 200, ""), (604_800, 200, ""), (0, 400, "AuthorizationQueryParametersError"),
-    (604_801, 400, "AuthorizationQueryParametersError"), (-1, 400, "AuthorizationQueryParametersError"),
+    (1, 200, ""), (604_800, 200, ""), (0, 403, "AuthorizationQueryParametersError"),
+    (604_801, 403, "AuthorizationQueryParametersError"), (-1, 403, "AuthorizationQueryParametersError"),
 ])  # fmt: skip
 async def test_how_long_a_url_may_be_good(watched: Watched, expires_s: int, status: int, code: str) -> None:
     """1 to 604,800 seconds (PROOF 31)."""

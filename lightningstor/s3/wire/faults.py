@@ -12,6 +12,7 @@ from lightningstor.errors import StoreError
 __all__ = [
     "AuthorizationHeaderMalformed",
     "AuthorizationQueryParametersError",
+    "ExpiresOutOfRange",
     "HeadersNotSigned",
     "IllegalLocationConstraint",
     "IllegalVersioningConfiguration",
@@ -79,6 +80,11 @@ class AuthorizationQueryParametersError(StoreError):
     """A presigned URL's parameters are missing, cannot be read or are out of range."""
 
     reason: str
+
+
+@define(slots=True)
+class ExpiresOutOfRange(AuthorizationQueryParametersError):
+    """X-Amz-Expires of a presigned URL is not 1 to 604,800 seconds; S3 says so under a 403."""
 
 
 @define(slots=True)

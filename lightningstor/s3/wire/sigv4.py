@@ -33,6 +33,7 @@ from lightningstor.s3.wire.dates import amz_time, parse_amz_time, parse_http_tim
 from lightningstor.s3.wire.faults import (
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
+    ExpiresOutOfRange,
     HeadersNotSigned,
     InvalidArgument,
     InvalidRequest,
@@ -302,12 +303,12 @@ def _expires(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise AuthorizationQueryParametersError("X-Amz-Expires should be a number")
     if text[0] == "-":
-        raise AuthorizationQueryParametersError("X-Amz-Expires must be non-negative")
+        raise ExpiresOutOfRange("X-Amz-Expires must be non-negative")
     seconds = int(text) if len(text) < 12 else MAX_EXPIRES_S + 1
     if seconds == 0:
-        raise AuthorizationQueryParametersError("X-Amz-Expires must be at least 1 second")
+        raise ExpiresOutOfRange("X-Amz-Expires must be at least 1 second")
     if seconds > MAX_EXPIRES_S:
-        raise AuthorizationQueryParametersError(
+        raise ExpiresOutOfRange(
             f"X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
             f"{MAX_EXPIRES_S} seconds"
         )

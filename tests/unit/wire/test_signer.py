@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from unittest.mock import patch
 from urllib.parse import parse_qsl, quote
 
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def test_botocore_signs_alike(key: str, parameters: dict[str, str]) -> None:
     path = "/bucket/" + quote(key, safe="/~")
     query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in parameters.items())
     url = f"http://localhost:9000{path}" + (f"?{query}" if query else "")
-    with freeze_time("2026-01-02 03:04:05"):
+    with patch("botocore.auth.get_current_datetime", return_value=datetime(2026, 1, 2, 3, 4, 5)):
         request = AWSRequest("GET", url, headers={"x-amz-meta-a": "b"})
         request.context["client_config"] = None
         S3SigV4Auth(CREDENTIALS, "s3", "eu-west-1").add_auth(request)
