@@ -411,6 +411,15 @@ async def test_the_head_leaves_with_the_first_piece() -> None:
         assert (await client.more()).endswith(b"\r\n\r\n" + b"x" * 4096)
 
 
+async def test_small_pieces_are_not_held_back() -> None:
+    """Nagle's algorithm is off on every connection, or a second small piece would wait for an acknowledgement."""
+    async with serving(plain_mirror) as running, await running.connect() as client:
+        await client.send(GET)
+        await client.answer()
+        [connection] = running.server._connections
+        assert connection.base._sock.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY)
+
+
 async def test_a_status_without_a_phrase_is_sent() -> None:
     """A status that Python has no phrase for goes out with an empty one."""
 

@@ -54,7 +54,7 @@ async def test_after_the_grace_requests_are_cancelled() -> None:
         started = trio.current_time()
         running.server.stop(0.2)
         await running.done.wait()
-        assert 0.15 < trio.current_time() - started < 1
+        assert 0.15 < trio.current_time() - started < 5
         assert gate.cancelled == 1
         assert await client.is_closed()
 
@@ -118,7 +118,8 @@ async def test_cancelling_serve_ends_everything_at_once() -> None:
 async def test_a_stop_while_accepting_is_paused_ends_the_server() -> None:
     """A server at its connection limit stops like any other."""
     gate = Gate()
-    async with serving(gate, HttpLimits(connections=1)) as running, await running.connect() as client:
+    limits = HttpLimits(connections=1, drain_s=0.1)
+    async with serving(gate, limits) as running, await running.connect() as client:
         await client.send(GET)
         await gate.entered.wait()
         async with await running.connect():

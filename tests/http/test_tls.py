@@ -93,7 +93,7 @@ async def test_a_handshake_has_a_time_limit(contexts: tuple[ssl.SSLContext, ssl.
                 await client.send(start)
                 started = trio.current_time()
                 assert await client.is_closed()
-                assert 0.1 < trio.current_time() - started < 1
+                assert 0.1 < trio.current_time() - started < 5
 
 
 async def test_an_early_answer_arrives_under_tls(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
