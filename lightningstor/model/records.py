@@ -2,7 +2,8 @@
 
 Stored as JSON by `model.codec`; frozen. They are msgspec structs and not attrs classes, since those keep the order of
 their fields, leave defaults out and decode in less than half the time (a LIST decodes 1,000). Every stored record
-begins with `v`, its format number, which has no default. To change one: `msgspec.structs.replace`. Times are
+begins with `v`, its format number, which has no default. None can be part of a cycle, so the collector need not look
+at them (`gc=False`). To change one: `msgspec.structs.replace`. Times are
 milliseconds since the Unix epoch, sizes bytes. `version_id` is always the internal, time-ordered id; S3 shows
 "null" where `is_null` is set.
 """
@@ -41,7 +42,7 @@ ENABLED: Final = "Enabled"
 SUSPENDED: Final = "Suspended"
 
 
-class Owner(Struct, frozen=True, omit_defaults=True):
+class Owner(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who made something: the principal, and what S3 shows of it."""
 
     principal_id: str
@@ -49,14 +50,14 @@ class Owner(Struct, frozen=True, omit_defaults=True):
     display_name: str
 
 
-class BucketQuota(Struct, frozen=True, omit_defaults=True):
+class BucketQuota(Struct, frozen=True, omit_defaults=True, gc=False):
     """Limits of one bucket; None: no limit."""
 
     max_size_bytes: int | None = None
     max_objects: int | None = None
 
 
-class Bucket(Struct, frozen=True, omit_defaults=True):
+class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
     """A bucket. `deleting_boot` is set while DeleteBucket looks whether it is empty; void in a later boot."""
 
     v: int
@@ -76,7 +77,7 @@ class Bucket(Struct, frozen=True, omit_defaults=True):
     deleting_boot: int | None = None
 
 
-class BucketName(Struct, frozen=True, omit_defaults=True):
+class BucketName(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who holds a globally unique bucket name."""
 
     v: int
@@ -84,7 +85,7 @@ class BucketName(Struct, frozen=True, omit_defaults=True):
     project_id: str | None
 
 
-class ObjectChecksum(Struct, frozen=True, omit_defaults=True):
+class ObjectChecksum(Struct, frozen=True, omit_defaults=True, gc=False):
     """A checksum as S3 shows it: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`, `SHA256`…; base64, with `-N` if COMPOSITE."""
 
     algorithm: str
@@ -92,7 +93,7 @@ class ObjectChecksum(Struct, frozen=True, omit_defaults=True):
     kind: str = "FULL_OBJECT"
 
 
-class BodyRef(Struct, frozen=True, omit_defaults=True):
+class BodyRef(Struct, frozen=True, omit_defaults=True, gc=False):
     """Where an object's or a part's bytes lie.
 
     Args:
@@ -108,7 +109,7 @@ class BodyRef(Struct, frozen=True, omit_defaults=True):
     starts: tuple[int, ...] = ()
 
 
-class ObjectVersion(Struct, frozen=True, omit_defaults=True):
+class ObjectVersion(Struct, frozen=True, omit_defaults=True, gc=False):
     """One version of an object, or a delete marker (which has no body, and size 0).
 
     Args:
@@ -140,7 +141,7 @@ class ObjectVersion(Struct, frozen=True, omit_defaults=True):
         return "null" if self.is_null else self.version_id
 
 
-class VersionSummary(Struct, frozen=True, omit_defaults=True):
+class VersionSummary(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a listing needs of an `ObjectVersion`: decoded from the same row, the rest skipped."""
 
     v: int
@@ -149,7 +150,6 @@ class VersionSummary(Struct, frozen=True, omit_defaults=True):
     size: int
     etag: str
     created_at: int
-    owner: Owner
     storage_class: str = "STANDARD"
     delete_marker: bool = False
     checksum: ObjectChecksum | None = None
@@ -160,14 +160,14 @@ class VersionSummary(Struct, frozen=True, omit_defaults=True):
         return "null" if self.is_null else self.version_id
 
 
-class Manifest(Struct, frozen=True, omit_defaults=True):
+class Manifest(Struct, frozen=True, omit_defaults=True, gc=False):
     """One segment of a large body: its chunks in order, offsets counted from the body's first byte."""
 
     v: int
     chunks: tuple[ChunkRef, ...]
 
 
-class PartEntry(Struct, frozen=True, omit_defaults=True):
+class PartEntry(Struct, frozen=True, omit_defaults=True, gc=False):
     """One part of a completed multipart object, in its part list."""
 
     number: int
@@ -178,14 +178,14 @@ class PartEntry(Struct, frozen=True, omit_defaults=True):
     checksum: ObjectChecksum | None = None
 
 
-class PartList(Struct, frozen=True, omit_defaults=True):
+class PartList(Struct, frozen=True, omit_defaults=True, gc=False):
     """One segment of a multipart object's list of parts."""
 
     v: int
     parts: tuple[PartEntry, ...]
 
 
-class UploadPart(Struct, frozen=True, omit_defaults=True):
+class UploadPart(Struct, frozen=True, omit_defaults=True, gc=False):
     """One uploaded part of an upload that is not completed (SPEC.md §3.4)."""
 
     v: int
@@ -197,7 +197,7 @@ class UploadPart(Struct, frozen=True, omit_defaults=True):
     checksum: ObjectChecksum | None = None
 
 
-class CompletedUpload(Struct, frozen=True, omit_defaults=True):
+class CompletedUpload(Struct, frozen=True, omit_defaults=True, gc=False):
     """What CompleteMultipartUpload answered, kept a day so that a retried one gets the same."""
 
     version_id: str
@@ -207,7 +207,7 @@ class CompletedUpload(Struct, frozen=True, omit_defaults=True):
     checksum: ObjectChecksum | None
 
 
-class MultipartUpload(Struct, frozen=True, omit_defaults=True):
+class MultipartUpload(Struct, frozen=True, omit_defaults=True, gc=False):
     """A multipart upload.
 
     Args:
@@ -236,7 +236,7 @@ class MultipartUpload(Struct, frozen=True, omit_defaults=True):
     result: CompletedUpload | None = None
 
 
-class GcEntry(Struct, frozen=True, omit_defaults=True):
+class GcEntry(Struct, frozen=True, omit_defaults=True, gc=False):
     """Something to free. `kind` "data": the body; "upload": the parts of an ended upload; "bucket": its open uploads.
 
     Args:

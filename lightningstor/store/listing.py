@@ -114,7 +114,8 @@ class Listings:
                     version = decode(row.value, row_key)
                     if version.delete_marker:
                         continue
-                    key = keys.unescape(row_key[cut:])
+                    component = row_key[cut:]
+                    key = component.decode() if b"\0" not in component else keys.unescape(component)
                     if len(objects) + len(prefixes) >= limit:
                         return Listing(objects, prefixes, truncated=True, next_after=last)
                     common = _common_prefix(key, prefix, delimiter) if delimiter else None
