@@ -6,7 +6,7 @@ A record of an older format is brought forward by the functions in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -68,6 +68,16 @@ class RecordCodec(Generic[T]):
             except msgspec.MsgspecError as error:
                 raise BytesCorrupt(where.decode("utf-8", "replace"), str(error)) from error
         return self._decode_other(value, where)
+
+    def decode_all(self, rows: Sequence[tuple[bytes, bytes]]) -> list[T]:
+        """The records of (value, key) pairs: `decode` for many, at half the cost of a call each. Raises what it does."""
+        decode, current = self._decode, b'{"v":1,'
+        try:
+            return [
+                decode(value) if value.startswith(current) else self._decode_other(value, key) for value, key in rows
+            ]
+        except msgspec.MsgspecError:
+            return [self.decode(value, key) for value, key in rows]  # says which
 
     def _decode_other(self, value: bytes, where: bytes) -> T:
         place = where.decode("utf-8", "replace")

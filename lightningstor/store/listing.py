@@ -101,17 +101,19 @@ class Listings:
         prefixes: list[str] = []
         batch = min(limit + 1, _BATCH_MAX + 1)
         last = ""
-        decode = VERSION_SUMMARY.decode
+        decode, decode_all = VERSION_SUMMARY.decode, VERSION_SUMMARY.decode_all
         cut = len(base)
         async with self.ctx.kv.snapshot() as snapshot:
             while start < end:
                 rows = await snapshot.scan(start, end, batch)
                 jump = b""
-                for row in rows:
+                # Behind a common prefix rows are passed over unread; without a delimiter all are wanted.
+                versions = None if delimiter else decode_all([(row.value, row.key) for row in rows])
+                for index, row in enumerate(rows):
                     row_key = row.key
                     if row_key < jump:
                         continue
-                    version = decode(row.value, row_key)
+                    version = decode(row.value, row_key) if versions is None else versions[index]
                     if version.delete_marker:
                         continue
                     component = row_key[cut:]
