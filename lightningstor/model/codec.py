@@ -70,7 +70,7 @@ class RecordCodec(Generic[T]):
         return self._decode_other(value, where)
 
     def decode_all(self, rows: Sequence[tuple[bytes, bytes]]) -> list[T]:
-        """The records of (value, key) pairs: `decode` for many, at half the cost of a call each. Raises what it does."""
+        """The records of (value, key) pairs: `decode` for many, without a call for each. Raises what it does."""
         decode, current = self._decode, b'{"v":1,'
         try:
             return [
