@@ -311,6 +311,7 @@ class Connection:
 
     async def _refuse(self, status: int, reason: str, more: bytes = b"", *, bodyless: bool = False) -> None:
         """Answer with an error of the engine's own, and end the connection."""
+        self.base.read_deadline = inf
         self._server.refused_total += 1
         self._server.on_event(HttpEvent(HttpEventKind.REFUSED, status, reason))
         try:

@@ -235,17 +235,18 @@ class Exchange:
             raise RuntimeError("the answer was started already")
         size = len(body)
         fields = dict(headers)
-        self._bodyless = bodyless = status in _BODYLESS or self._head.method == "HEAD"
-        lines = self._plan(fields, size, more_body)
-        block = head_bytes(status, headers, lines)
+        self._bodyless = status in _BODYLESS or self._head.method == "HEAD"
+        block = head_bytes(status, headers, self._plan(fields, size, more_body))
         self.started = True
-        if bodyless:
-            await self._put((block,))
-        elif self._owed >= size and size < _JOIN_BELOW:  # by far the most answers
-            self._owed -= size
-            await self._put((block + body,))
-        else:
+        if self._bodyless or self._owed < size or size >= _JOIN_BELOW:
             await self._put((block, *self._framed(body, more_body)))
+        else:  # by far the most answers
+            self._owed -= size
+            try:
+                await self._wire.write(block + body)
+            except ClientGone:
+                self._stop_watching()
+                raise
         if not more_body:
             self._end()
 
@@ -275,7 +276,7 @@ class Exchange:
         else:
             self._owed = _UNTIL_CLOSE
             self.keep_alive = False
-        if self.keep_alive:
+        if self.keep_alive and (not self.body_done or self._connection.stopping):
             self.keep_alive = self._reusable()
         if self.keep_alive and self._head.version == "1.1":
             return lines
@@ -316,16 +317,20 @@ class Exchange:
             else:
                 await self._wire.write_all(pieces)
         except ClientGone:
-            if self._watch is not None:
-                self._watch.cancel()
+            self._stop_watching()
             raise
+
+    def _stop_watching(self) -> None:
+        """Let a `receive` that waits for the client's leaving return."""
+        if self._watch is not None:
+            self._watch.cancel()
 
     def _end(self) -> None:
         """The application has given the last of its answer."""
         self.ended = True
         self.complete = self._bodyless or self._owed <= 0
         if self._watch is not None:
-            self._watch.cancel()
+            self._stop_watching()
 
     @property
     def ends_with_connection(self) -> bool:
@@ -336,8 +341,6 @@ class Exchange:
         """Whether the connection can carry another request, as far as the rest of this one's body goes."""
         if self._connection.stopping:
             return False
-        if self.body_done:
-            return True
         if self._unasked or self.fault is not None or self._left < 0:
             return False
         return self._left - len(self._connection.buffer) <= self._connection.limits.reuse_drain_bytes

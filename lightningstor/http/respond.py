@@ -30,8 +30,8 @@ def head_bytes(status: int, headers: Sequence[tuple[bytes, bytes]], more: bytes)
     if line is None:
         line = b"HTTP/1.1 %d \r\n" % status
     if headers:
-        return b"%b%b\r\n%b\r\n" % (line, block, more)
-    return b"%b%b\r\n" % (line, more)
+        return b"".join((line, block, b"\r\n", more, b"\r\n"))
+    return b"".join((line, more, b"\r\n"))
 
 
 class HttpDate:

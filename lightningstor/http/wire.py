@@ -28,6 +28,11 @@ __all__ = ["Bytes", "SocketWire", "Ticker", "Waiting", "Wire"]
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 _YIELD_EVERY: Final = 256 * 1024
+# Under load a client's next bytes are here by the time the other tasks have had their turn: a yield and a read then
+# spare the two system calls of a wait (52 → 42 µs a request at 32 connections). Where they are not, both are wasted:
+# after so many failures in a row no eager read is made, but for one in so many to see whether that has changed.
+_EAGER: Final = 4
+_EAGER_PAUSE: Final = 16
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
@@ -94,6 +99,7 @@ class SocketWire:
 
     __slots__ = (
         "_blocked",
+        "_eager",
         "_fd",
         "_interrupted",
         "_limits",
@@ -119,6 +125,7 @@ class SocketWire:
         self._ticker = ticker
         self._limits = limits
         self._blocked = False
+        self._eager = 1
         self._interrupted = Waiting.NOTHING
         self._meter_mark = 0
         self._meter_s = 0.0
@@ -132,7 +139,25 @@ class SocketWire:
     async def wait_read(self, limit: int) -> bytes:
         """See `Wire.wait_read`. Always a checkpoint."""
         self._unyielded = 0
+        if self._eager > 0:
+            await trio.lowlevel.checkpoint()
+            try:
+                data = self._recv(limit)
+            except BlockingIOError:
+                self._eager -= 1
+            except OSError as error:
+                raise self._lost(error) from None
+            else:
+                self._eager = _EAGER
+                self.received += len(data)
+                return data
+        else:
+            self._eager -= 1
+            if self._eager < -_EAGER_PAUSE:
+                self._eager = 1
         while True:
+            if self._interrupted is Waiting.STOP:
+                raise self._gone()  # it came while nobody waited
             self._blocked = True
             try:
                 await trio.lowlevel.wait_readable(self._fd)
@@ -241,8 +266,7 @@ class SocketWire:
         now = self._ticker.now
         if self._write_deadline <= now:
             return self._interrupt(Waiting.WRITE)
-        if self.read_deadline <= now:
-            self.read_deadline = inf
+        if self.read_deadline <= now and self._blocked:
             return self._interrupt(self.waiting)
         if self.waiting is Waiting.BODY and self._blocked:
             self._meter_s += elapsed_s

@@ -45,6 +45,27 @@ async def test_running_requests_finish_and_idle_connections_end() -> None:
         assert gate.cancelled == 0
 
 
+async def test_a_stop_between_two_requests_is_not_missed() -> None:
+    """However a stop falls in with the end of a request, the connection does not stay for the grace period."""
+    for _ in range(20):
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await plain_answer(send, 200, b"")
+            if scope["raw_path"] == b"/last":
+                nursery.start_soon(stop)
+
+        async def stop() -> None:
+            running.server.stop(60)
+
+        limits = HttpLimits(drain_s=0.01)
+        async with trio.open_nursery() as nursery, serving(app, limits) as running, await running.connect() as client:
+            for path in (b"/k", b"/k", b"/last"):
+                await client.send(GET.replace(b"/k", path))
+                assert (await client.answer()).status == 200
+            with trio.fail_after(GIVE_UP_S):
+                await running.done.wait()
+
+
 async def test_after_the_grace_requests_are_cancelled() -> None:
     """What still runs is cancelled when the grace period is over."""
     gate = Gate()
