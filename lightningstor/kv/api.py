@@ -145,9 +145,9 @@ class Kv(KvReads, Protocol):
 
     @property
     def epoch(self) -> int | None:
-        """A number that grows whenever a transaction is queued and when one is settled; None: it cannot be told.
+        """A number that grows with the transactions that are settled; None: it cannot be told, or one is under way.
 
-        While it stays the same no row changes, so what was derived from rows is still right.
+        As long as it is the same number no row has changed, so what was derived from rows is still right.
         """
         ...
 

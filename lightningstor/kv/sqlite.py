@@ -60,7 +60,7 @@ class SqliteKv:
 
     @property
     def epoch(self) -> int | None:
-        """Grows whenever a transaction is queued or settled."""
+        """As `Kv.epoch`: None while a transaction is queued or being written."""
         return self._commits.epoch
 
     @property

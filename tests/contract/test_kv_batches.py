@@ -127,6 +127,36 @@ async def test_transaction_that_breaks_the_contract_fails_alone(tmp_path: Path) 
         assert await keys_of(kv) == [b"b", b"text"]
 
 
+async def test_epoch_cannot_be_told_while_rows_may_change(tmp_path: Path) -> None:
+    """From the queue to the end of the commit there is no epoch: the file changes before the loop hears of it."""
+    gate = GatedBlocking()
+    async with open_sqlite_kv(tmp_path / "kv", world(gate)) as kv:
+        before = kv.epoch
+        assert before is not None
+        async with trio.open_nursery() as nursery:
+            committers = Committers(kv, nursery)
+            await committers.queue("taken", one_put(b"a"))
+            assert kv.epoch is None
+            scope = await committers.queue("withdrawn", one_put(b"b"))
+            await committers.queue("queued", one_put(b"c"))
+            gate.let_through()
+            await gate.wait_taken(2)
+            assert isinstance(committers.outcomes["taken"], Applied)
+            scope.cancel()
+            assert kv.epoch is None
+            gate.let_through()
+        after = kv.epoch
+        assert after is not None
+        assert after > before
+        async with trio.open_nursery() as nursery:
+            committers = Committers(kv, nursery)
+            await committers.queue("taken", one_put(b"a"))
+            scope = await committers.queue("withdrawn", one_put(b"b"))
+            scope.cancel()
+            gate.open()
+        assert kv.epoch is not None
+
+
 async def test_statistics_count(tmp_path: Path) -> None:
     """The statistics say how transactions ended, and every batch is reported."""
     reports: list[BatchReport] = []

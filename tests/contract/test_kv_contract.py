@@ -258,6 +258,17 @@ async def test_checks_alone_apply(kv: Kv) -> None:
     assert await keys_of(kv) == []
 
 
+async def test_epoch_stands_still_without_commits(kv: Kv) -> None:
+    """The epoch is the same as long as nothing is committed, whatever is read, and another one after a commit."""
+    await put(kv, (b"a", b"1"))
+    first = kv.epoch
+    await kv.get(b"a")
+    await kv.scan(b"", b"z", 100)
+    assert kv.epoch == first
+    await put(kv, (b"a", b"2"))
+    assert kv.epoch != first
+
+
 # Counters
 
 
