@@ -254,7 +254,8 @@ class Connection:
         if not exchange.started:
             if exchange.fault is not None:
                 raise exchange.fault
-            await self._report(None, exchange, head)
+            if not self.base.broken:
+                await self._report(None, exchange, head)
             return False
         if not exchange.complete:
             self._cut_short(exchange)
@@ -286,6 +287,8 @@ class Connection:
             await self._report(bugs, exchange, head)
         elif exchange.fault is not None and not exchange.started:
             raise exchange.fault
+        elif exchange.complete:
+            await self._linger()
         else:
             self._cut_short(exchange)
 

@@ -264,6 +264,19 @@ async def test_the_application_may_answer_a_broken_body_by_itself() -> None:
         assert await client.is_closed()
 
 
+async def test_an_answer_to_a_broken_body_survives_what_is_raised_after_it() -> None:
+    """ClientGone that is raised after an early answer was complete does not destroy the answer."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await plain_answer(send, 403, b"no")
+        raise ClientGone("body", "given up")
+
+    async with serving(app) as running, await running.connect() as client:
+        await client.send(b"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n" + bytes(900_000))
+        assert (await client.answer()).body == b"no"
+        assert (await client.stream.receive_some()) == b""  # an orderly end: a reset would raise
+
+
 async def test_a_bug_beside_the_client_s_leaving_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A group of both is a failure of the application's."""
 

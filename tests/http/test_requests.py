@@ -487,6 +487,7 @@ async def test_a_client_that_resets_is_noticed() -> None:
             _reset(client)
         with trio.fail_after(5):
             await noticed.wait()
+    assert HttpEventKind.APP_FAILED not in running.kinds()
 
 
 def _reset(client: Client) -> None:
