@@ -112,6 +112,17 @@ async def test_a_body_at_the_least_rate_is_not_given_up(app: Any) -> None:
         assert _timed_out(running) == []
 
 
+async def test_a_fast_start_buys_no_time_for_a_stall() -> None:
+    """The rate is taken over each window anew: a client that was quick and then stops is given up soon."""
+    limits = HttpLimits(body_window_s=0.2, body_rate=1000)
+    async with serving(mirror, limits) as running, await running.connect() as client:
+        await client.send(b"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        for _ in range(40):
+            await client.send(bytes(1000))
+            await trio.sleep(0.01)
+        assert (await client.answer()).status == 408
+
+
 async def test_an_application_that_reads_slowly_is_no_slow_client() -> None:
     """Only the time in which the application waits for the client counts: here little, although all takes long."""
     wanted = trio.Semaphore(0)
