@@ -13,7 +13,7 @@ from typing import Any, Final
 from lightningstor.s3.wire.canonical import HEADER_NAME
 from lightningstor.s3.wire.dto.members import Kind, Location, Member, Refusal
 from lightningstor.s3.wire.faults import InvalidArgument, NotImplementedHere
-from lightningstor.s3.wire.operation import Body, Operation
+from lightningstor.s3.wire.operation import Operation
 from lightningstor.s3.wire.operations import OPERATIONS
 from lightningstor.s3.wire.refusals import AccessControlListNotSupported
 from lightningstor.s3.wire.routing import SUB_RESOURCES
@@ -170,9 +170,8 @@ class _Binder:
         self.metadata: str | None = None
         self.payload: tuple[str, Member] | None = None
         self.required: list[tuple[str, Member]] = []
-        self.headers: dict[bytes, Any] = {name.encode(): _UNDERSTOOD for name in _TRANSPORT}
-        if operation.body is not Body.NONE:
-            self.headers |= {name.encode(): _UNDERSTOOD for name in _CHECKSUMS}
+        # Checksums also where there is no body: the Java SDK sends the CRC32 of nothing with a GET.
+        self.headers: dict[bytes, Any] = {name.encode(): _UNDERSTOOD for name in (*_TRANSPORT, *_CHECKSUMS)}
         if not self.safe:
             self.headers |= {name.encode(): Refusal(name) for name in _CONDITIONS}
         self.query: dict[str, Any] = {}
