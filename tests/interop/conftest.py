@@ -164,7 +164,10 @@ def run_client(
 
 
 def _asked_for(items: list[pytest.Item]) -> list[tuple[Client, str]]:
-    """Which client is to run over which scheme for these tests, in their order, each once."""
+    """Which client is to run over which scheme for these tests, each once.
+
+    All of one scheme come first, so that the two runs under way want two environments to be made, not the same one.
+    """
     calls = (getattr(item, "callspec", None) for item in items)
     asked = (call.params for call in calls if call is not None and {"client", "scheme"} <= call.params.keys())
-    return list(dict.fromkeys((params["client"], params["scheme"]) for params in asked))
+    return sorted(dict.fromkeys((params["client"], params["scheme"]) for params in asked), key=lambda pair: pair[1])

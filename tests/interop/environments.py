@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
@@ -16,6 +19,7 @@ __all__ = ["BuildFailed", "BuiltProgram", "PythonEnvironment"]
 REPOSITORY = Path(__file__).resolve().parents[2]
 VENVS = REPOSITORY / ".venvs"
 _DONE = "complete"
+_INSTALL = ("-m", "pip", "install", "-q", "--require-hashes", "--no-deps", "--disable-pip-version-check", "-r")
 
 
 class BuildFailed(AssertionError):
@@ -42,13 +46,12 @@ class PythonEnvironment:
         """
         folder = _folder(self.name, [self.lock])
         python = folder / "bin" / "python"
-        if (folder / _DONE).exists():
-            return python
-        shutil.rmtree(folder, ignore_errors=True)
-        _build([sys.executable, "-m", "venv", str(folder)], REPOSITORY)
-        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
-        _build([str(python), *install, "-r", str(self.lock)], REPOSITORY)
-        (folder / _DONE).touch()
+        with _one_at_a_time(folder):
+            if not (folder / _DONE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                _build([sys.executable, "-m", "venv", str(folder)], REPOSITORY)
+                _build([str(python), *_INSTALL, str(self.lock)], REPOSITORY)
+                (folder / _DONE).touch()
         return python
 
 
@@ -79,17 +82,30 @@ class BuiltProgram:
         """
         sources = sorted(path for path in self.sources.rglob("*") if path.is_file()) if self.sources else []
         folder = _folder(self.name, sources, repr(self.build))
-        if not (folder / _DONE).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            if self.sources:
-                shutil.copytree(self.sources, folder)
-            else:
-                folder.mkdir(parents=True)
-            more = {name: value.replace("{folder}", str(folder)) for name, value in self.environment}
-            for command in self.build:
-                _build([word.replace("{folder}", str(folder)) for word in command], folder, more)
-            (folder / _DONE).touch()
+        with _one_at_a_time(folder):
+            if not (folder / _DONE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                self._make(folder)
+                (folder / _DONE).touch()
         return [word.replace("{folder}", str(folder)) for word in self.run]
+
+    def _make(self, folder: Path) -> None:
+        if self.sources:
+            shutil.copytree(self.sources, folder)
+        else:
+            folder.mkdir()
+        more = {name: value.replace("{folder}", str(folder)) for name, value in self.environment}
+        for command in self.build:
+            _build([word.replace("{folder}", str(folder)) for word in command], folder, more)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder: the runs over http and over https, and other test sessions, want the same one."""
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _folder(name: str, sources: list[Path], recipe: str = "") -> Path:
