@@ -108,4 +108,31 @@ CLIENTS = (
     ),
     _go_library("aws-sdk-go-v2", "awsv2"),
     _go_library("minio-go", "miniogo"),
+    Client(
+        "aws-sdk-java v2",
+        "java/src/main/java/Driver.java",
+        BuiltProgram(
+            "java",
+            FOLDER / "java",
+            build=(
+                ("mvn", "-q", "-B", "compile", "dependency:copy-dependencies", "-DincludeScope=runtime",
+                 "-DoutputDirectory=lib"),
+            ),
+            run=("java", "-cp", "{folder}/target/classes:{folder}/lib/*", "Driver"),
+        ),
+        needs={"mvn": "apt-get install -y maven", "java": "apt-get install -y openjdk-17-jdk-headless"},
+        more=True,
+    ),
+    Client(
+        "aws-sdk-rust",
+        "rust/src/main.rs",
+        BuiltProgram(
+            "rust",
+            FOLDER / "rust",
+            build=(("cargo", "build", "--quiet"),),
+            run=("{folder}/target/debug/lightningstor-interop",),
+        ),
+        needs={"cargo": "install Rust 1.94 or newer with rustup"},
+        more=True,
+    ),
 )
