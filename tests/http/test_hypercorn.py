@@ -150,17 +150,35 @@ async def test_no_more_connections_than_allowed() -> None:
             assert (await second.answer()).status == 200
 
 
+async def test_a_connection_without_a_request_gives_its_place_back() -> None:
+    """A client that connects and leaves is forgotten at once, not when its idle time is over."""
+    async with _serving(plain_mirror, HttpLimits(connections=1)) as port:
+        for _ in range(3):
+            async with await _connect(port):
+                await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (await _ask(port, GET)).status == 200
+
+
 async def test_a_client_that_never_reads_is_dropped() -> None:
-    """hypercorn's sends are shielded, yet a stalled one ends, and so does the server that has one."""
-    for stall_s in (0.1, 60):
-        async with _serving(endless, HttpLimits(write_stall_s=stall_s)) as port, await _connect(port) as client:
-            await client.send(GET)
-            await client.more()
-            await trio.sleep(0.3)
-            if stall_s < 1:
-                with trio.fail_after(GIVE_UP_S):
-                    while await client.more():
-                        pass
+    """hypercorn's sends are shielded, yet a stalled one ends when its limit is over."""
+    async with _serving(endless, HttpLimits(write_stall_s=0.1)) as port, await _connect(port) as client:
+        await client.send(GET)
+        await client.more()
+        await trio.sleep(0.3)
+        with trio.fail_after(GIVE_UP_S):
+            while await client.more():
+                pass
+
+
+async def test_a_client_that_never_reads_does_not_hold_up_the_end() -> None:
+    """A stop ends a stalled send long before its limit would."""
+    started = trio.current_time()
+    async with _serving(endless, HttpLimits(write_stall_s=60)) as port:
+        client = await _connect(port)
+        await client.send(GET)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    await trio.aclose_forcefully(client.stream)
+    assert trio.current_time() - started < 5
 
 
 async def test_stop_waits_for_running_requests() -> None:

@@ -211,6 +211,31 @@ async def test_the_bound_address_is_known(host: str) -> None:
     _close_all(listeners)
 
 
+class _TwoAddresses(trio.abc.HostnameResolver):
+    """Resolves every name to two loopback addresses."""
+
+    async def getaddrinfo(self, host: Any, port: Any, *more: Any, **others: Any) -> Any:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("127.0.0.1", int(port))), (*kind, ("127.0.0.2", int(port)))]
+
+    async def getnameinfo(self, sockaddr: Any, flags: Any) -> Any:
+        raise NotImplementedError
+
+
+async def test_a_host_of_several_addresses_is_all_or_nothing() -> None:
+    """All its addresses get the same port; when one of them is taken, none stays open."""
+    trio.socket.set_custom_hostname_resolver(_TwoAddresses())
+    listeners = await open_listeners("two.example", 0)
+    port = listeners[0].address[1]
+    assert [listener.address for listener in listeners] == [("127.0.0.1", port), ("127.0.0.2", port)]
+    listeners[0].close()
+    with pytest.raises(OSError, match=r"127\.0\.0\.2") as caught:
+        await open_listeners("two.example", port)
+    again = await open_listeners("127.0.0.1", port)
+    assert caught.value.errno == errno.EADDRINUSE
+    _close_all([*listeners, *again])
+
+
 @pytest.mark.parametrize("host", [None, "", "::"])
 async def test_all_addresses_include_ipv4(host: str | None) -> None:
     """No host, or "::", takes IPv4 connections as well, on one port."""
