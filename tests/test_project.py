@@ -15,6 +15,8 @@ from attrs import frozen
 
 import lightningstor
 from tests.harness.skips import AllowedSkips, Skip
+from tests.interop.clients_table import CLIENTS
+from tests.interop.steps import STEPS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lightningstor"
@@ -348,3 +350,12 @@ def test_allowed_skips_have_reasons(tmp_path: Path) -> None:
     listed.write_text("# all of them\ntests/a.py::test_x*  # needs a second machine\n", encoding="utf-8")
     allowed, other = Skip("tests/a.py::test_x[1]", "…"), Skip("tests/a.py::test_y", "…")
     assert AllowedSkips.read(listed).refused([allowed, other]) == [other]
+
+
+def test_matrix_names_every_client_and_step() -> None:
+    """docs/interop-matrix.md was written by a run of the clients and steps of today, and nothing failed in it."""
+    matrix = (ROOT / "docs" / "interop-matrix.md").read_text(encoding="utf-8")
+    missing = [f"client {client.name}" for client in CLIENTS if f"| {client.name} |" not in matrix]
+    missing += [f"step {step.name}" for step in STEPS if f"| {step.name}: {step.shows} |" not in matrix]
+    refuse(missing, "The matrix lacks these: `make interop` writes it anew.")
+    assert "failed" not in matrix
