@@ -30,6 +30,7 @@ class Target(NamedTuple):
 
 
 _SERVICE = Target(None, None, False)
+_HOSTS_KEPT = 1024
 
 
 class Addressing:
@@ -40,12 +41,13 @@ class Addressing:
             path style.
     """
 
-    __slots__ = ("_domains", "_suffixes")
+    __slots__ = ("_domains", "_seen", "_suffixes")
 
     def __init__(self, domains: Iterable[str]) -> None:
         names = sorted({domain.strip(".").lower().encode("idna") for domain in domains}, key=len, reverse=True)
         self._domains = frozenset(names)
         self._suffixes = tuple(b"." + name for name in names)
+        self._seen: dict[bytes, bool] = {}
 
     def locate(self, host: bytes, raw_path: bytes) -> Target:
         """The target of a request.
@@ -61,14 +63,24 @@ class Addressing:
         """
         if raw_path[:1] != b"/":
             raise InvalidURI()
-        name = host.partition(b":")[0].lower()
-        if name.endswith(self._suffixes) and name not in self._domains:
+        if self._names_bucket(host):
             key = decode_key(raw_path[1:]) if len(raw_path) > 1 else None
-            return Target(self._bucket_of_host(name), key, True)
+            return Target(self._bucket_of_host(host.partition(b":")[0].lower()), key, True)
         if len(raw_path) == 1:
             return _SERVICE
         bucket, _, rest = raw_path[1:].partition(b"/")
         return Target(_bucket_name(bucket), decode_key(rest) if rest else None, False)
+
+    def _names_bucket(self, host: bytes) -> bool:
+        """Whether the host is below one of the domains. Clients ask few hosts, so the answers are kept."""
+        known = self._seen.get(host)
+        if known is None:
+            name = host.partition(b":")[0].lower()
+            known = name.endswith(self._suffixes) and name not in self._domains
+            if len(self._seen) >= _HOSTS_KEPT:
+                self._seen.clear()
+            self._seen[host] = known
+        return known
 
     def _bucket_of_host(self, name: bytes) -> str:
         for suffix in self._suffixes:
