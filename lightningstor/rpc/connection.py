@@ -23,6 +23,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import trio
+from hyperframe.frame import GoAwayFrame
 
 from lightningstor.rpc.call import RpcCall
 from lightningstor.rpc.framing import parse_timeout
@@ -97,16 +98,16 @@ class RpcConnection:
             except* (_Ended, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
                 pass
 
-    def stop(self) -> None:
-        """Take no further calls; the connection ends when those under way have."""
-        if not self._closing:
-            self._closing = True
-            self._h2.close_connection(last_stream_id=self._h2.highest_inbound_stream_id)
-
     async def goodbye(self) -> None:
-        """`stop`, and tell the client."""
-        self.stop()
-        await self._flush()
+        """Take no further calls, and tell the client; the connection ends when the calls under way have.
+
+        The GOAWAY is written past h2, which would take it for the end and refuse to send what those calls answer.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        frame = GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id)
+        await self._flush(frame.serialize())
         if not self._calls:
             self._scope.cancel()
 
@@ -135,9 +136,11 @@ class RpcConnection:
                 logger.info("client %s broke HTTP/2: %s", self.peer, error)
                 await self._flush()
                 raise _Ended from None
-            for event in events:
-                self._take(event, nursery)
-            await self._flush()
+            try:
+                for event in events:
+                    self._take(event, nursery)
+            finally:
+                await self._flush()
 
     def _take(self, event: h2.events.Event, nursery: trio.Nursery) -> None:
         if isinstance(event, h2.events.RequestReceived):
@@ -285,10 +288,11 @@ class RpcConnection:
         with suppress(h2.exceptions.ProtocolError):  # it is over already
             self._h2.reset_stream(stream_id, code)
 
-    async def _flush(self) -> None:
-        """Write what h2 has to say. One writer at a time, and none that waits for ever."""
+    async def _flush(self, last: bytes = b"") -> None:
+        """Write what h2 has to say, and `last`. One writer at a time, and none that waits for ever."""
         async with self._write_lock:
-            while data := self._h2.data_to_send(_READ):
+            while data := (self._h2.data_to_send(_READ) or last):
+                last = b"" if data is last else last
                 # Not cut short by the end of one call: half a frame would spoil the others'.
                 with trio.CancelScope(shield=True), trio.fail_after(self.limits.write_stall_s):
                     await self._stream.send_all(data)

@@ -100,6 +100,12 @@ class RpcServer:
         finally:
             _close(listeners)
 
+    async def wait_no_connections(self) -> None:
+        """Return when no client is connected."""
+        while self.connections:
+            self._empty = trio.Event()
+            await self._empty.wait()
+
     async def _end_calls(self) -> None:
         if self._health is not None:
             self._health.stop()
@@ -107,9 +113,7 @@ class RpcServer:
             async with trio.open_nursery() as farewells:
                 for connection in list(self.connections):
                     farewells.start_soon(_say_goodbye, connection)
-            while self.connections:
-                self._empty = trio.Event()
-                await self._empty.wait()
+            await self.wait_no_connections()
 
     async def _accept(self, listener: trio.SocketListener, nursery: trio.Nursery) -> None:
         while True:
