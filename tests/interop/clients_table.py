@@ -115,8 +115,15 @@ CLIENTS = (
             "java",
             FOLDER / "java",
             build=(
-                ("mvn", "-q", "-B", "compile", "dependency:copy-dependencies", "-DincludeScope=runtime",
-                 "-DoutputDirectory=lib"),
+                (
+                    "mvn",
+                    "-q",
+                    "-B",
+                    "compile",
+                    "dependency:copy-dependencies",
+                    "-DincludeScope=runtime",
+                    "-DoutputDirectory=lib",
+                ),
             ),
             run=("java", "-cp", "{folder}/target/classes:{folder}/lib/*", "Driver"),
         ),

@@ -203,9 +203,7 @@ class S3ApiDriver(Driver):
         got = self.call("GetObject", Bucket=self.bucket_2, Key="copy/target")
         check(got["Body"] == data, "the copy's bytes differ")
         check_equal((got["Metadata"], got["ContentType"]), ({"kept": "yes"}, "a/b"), "what the copy keeps")
-        self.call(
-            "CopyObject", **origin, CopySource=origin, MetadataDirective="REPLACE", Metadata={"new": "1"}
-        )
+        self.call("CopyObject", **origin, CopySource=origin, MetadataDirective="REPLACE", Metadata={"new": "1"})
         got = self.call("GetObject", **origin)
         check_equal((got["Body"] == data, got["Metadata"]), (True, {"new": "1"}), "a copy onto itself")
         self.refused({"NoSuchKey"}, "CopyObject", Bucket=self.bucket, Key="x", CopySource={**origin, "Key": "absent"})

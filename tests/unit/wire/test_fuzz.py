@@ -40,7 +40,7 @@ V2_SIGNATURE = b64encode(hmac.new(b"secret", V2_SIGNED.encode(), "sha1").digest(
 V2_QUERY = b"uploads=&x-amz-acl=private&AWSAccessKeyId=AKIA&Expires=1767323105&Signature=" + V2_SIGNATURE
 SPICE = (
     *(b"\r\n", b"\n", b"\0", b"%", b"%2F", b"%0A", b";", b",", b"=", b"&", b"+", b"-", b" ", b"\xff", b"W/"),
-    *(b"9" * 30, b"\""),
+    *(b"9" * 30, b'"'),
 )
 Mutate = Callable[[bytes], bytes]
 
@@ -78,9 +78,7 @@ def presigned_url(mutate: Mutate) -> None:
     parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     headers = {b"host": mutate(HOST), mutate(b"user-agent"): b"fuzz"}
     signed = sigv4.parse_presigned(parameters, headers)
-    sigv4.verify(
-        signed, "GET", path, query, headers, SIGNER.secret, NOW_MS, region="us-east-1", hosts=(mutate(HOST),)
-    )
+    sigv4.verify(signed, "GET", path, query, headers, SIGNER.secret, NOW_MS, region="us-east-1", hosts=(mutate(HOST),))
 
 
 def version_2(mutate: Mutate) -> None:

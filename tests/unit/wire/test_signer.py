@@ -58,9 +58,7 @@ def test_botocore_signs_alike(key: str, parameters: dict[str, str]) -> None:
         S3SigV4Auth(CREDENTIALS, "s3", "eu-west-1").add_auth(request)
         presigned = AWSRequest("GET", url)
         S3SigV4QueryAuth(CREDENTIALS, "s3", "eu-west-1", expires=60).add_auth(presigned)
-    ours = sign_headers(
-        SIGNER, "GET", path.encode(), query.encode(), {b"host": HOST, b"x-amz-meta-a": b"b"}, NOW_MS
-    )
+    ours = sign_headers(SIGNER, "GET", path.encode(), query.encode(), {b"host": HOST, b"x-amz-meta-a": b"b"}, NOW_MS)
     theirs = request.headers["Authorization"].replace(", ", ",")
     assert ours[b"authorization"].decode() == theirs
     url_path = presign(SIGNER, "GET", path.encode(), query.encode(), HOST, NOW_MS, 60)
