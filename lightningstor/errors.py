@@ -48,6 +48,7 @@ __all__ = [
     "StoreClosed",
     "StoreError",
     "StoreLocked",
+    "Unauthenticated",
     "UnsupportedStorageClass",
     "UploadSizeMismatch",
     "VersionIsDeleteMarker",
@@ -348,6 +349,13 @@ class CompletionInProgress(StoreError):
 @define(slots=True)
 class AccessDenied(StoreError):
     """The principal may not do this to that resource."""
+
+    reason: str = ""
+
+
+@define(slots=True)
+class Unauthenticated(StoreError):
+    """The call carries no credential that stands for anybody: none, an unknown, an expired or a revoked one."""
 
     reason: str = ""
 

@@ -304,6 +304,7 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     store.CompletionInProgress: Row("OperationAborted", 409, ABORTED, _IN_PROGRESS, {"UploadId": "upload_id"}),
     # Access and limits. Why access was denied is for the log: it may tell of other tenants.
     store.AccessDenied: Row("AccessDenied", 403, DENIED, "Access Denied"),
+    store.Unauthenticated: Row("AccessDenied", 403, UNAUTHENTICATED, "Access Denied"),
     store.QuotaExceeded: Row(
         "QuotaExceeded", 403, EXHAUSTED, "Storage quota exceeded", {"Scope": "scope", "Limit": "limit"}
     ),

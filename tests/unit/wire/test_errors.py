@@ -75,6 +75,7 @@ EXAMPLES: list[store.StoreError] = [
     store.CompletionInProgress("u"),
     store.UploadSizeMismatch("u", 9, 3),
     store.AccessDenied("a secret reason"),
+    store.Unauthenticated("a secret reason"),
     store.QuotaExceeded("org/o", 5),
     store.BytesCorrupt("/secret/path", "a secret reason"),
     store.BytesMissing("/secret/path"),
