@@ -10,6 +10,7 @@ from attrs import define
 
 __all__ = [
     "AccessDenied",
+    "AuditUnavailable",
     "BadDigest",
     "BucketAlreadyExists",
     "BucketAlreadyOwnedByYou",
@@ -406,6 +407,13 @@ class StorageFull(StoreError):
 @define(slots=True)
 class StorageReadOnly(StoreError):
     """The store takes no writes since the device refused one; reads still work."""
+
+    reason: str
+
+
+@define(slots=True)
+class AuditUnavailable(StoreError):
+    """The audit log takes no records at present: what cannot be recorded is not done."""
 
     reason: str
 

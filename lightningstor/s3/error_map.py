@@ -320,6 +320,12 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
         "ServiceUnavailable", 503, UNAVAILABLE, "The storage takes no writes at present. Reads still work.",
         level="error",
     ),
+    # The daemon says once that its log cannot be written; every refused request need not say it again.
+    store.AuditUnavailable: Row(
+        "ServiceUnavailable", 503, UNAVAILABLE,
+        "The audit log cannot be written at present, so no request is served. Please try again later.",
+        headers=_try_again, level="debug",
+    ),
     store.StoreClosed: Row(
         "ServiceUnavailable", 503, UNAVAILABLE, "Service is unable to handle request.", headers=_try_again
     ),
