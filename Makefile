@@ -65,8 +65,9 @@ serve: $(SERVE)/installed ## a store on this machine, with well-known credential
 test: $(VENV)/installed ## all tests, the clients from PyPI and Debian among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/installed ## ruff, and which package may import which
+lint: $(VENV)/installed ## ruff, buf, and which package may import which
 	$(BIN)/ruff check .
+	$(BIN)/buf lint
 	$(BIN)/lint-imports
 
 types: $(VENV)/installed ## mypy, strict

@@ -1,5 +1,5 @@
 import purerpc
-import lightningstor.rpc.gen.grpc_health_v1_pb2 as lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2
+from lightningstor.rpc.gen import grpc_health_v1_pb2 as grpc_dot_health_dot_v1_dot_health__pb2
 
 
 class HealthServicer(purerpc.Servicer):
@@ -19,8 +19,8 @@ class HealthServicer(purerpc.Servicer):
             self.Check,
             purerpc.RPCSignature(
                 purerpc.Cardinality.UNARY_UNARY,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckRequest,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckResponse,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckRequest,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckResponse,
             )
         )
         service_obj.add_method(
@@ -28,8 +28,8 @@ class HealthServicer(purerpc.Servicer):
             self.Watch,
             purerpc.RPCSignature(
                 purerpc.Cardinality.UNARY_STREAM,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckRequest,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckResponse,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckRequest,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckResponse,
             )
         )
         return service_obj
@@ -45,15 +45,15 @@ class HealthStub:
             "Check",
             purerpc.RPCSignature(
                 purerpc.Cardinality.UNARY_UNARY,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckRequest,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckResponse,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckRequest,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckResponse,
             )
         )
         self.Watch = self._client.get_method_stub(
             "Watch",
             purerpc.RPCSignature(
                 purerpc.Cardinality.UNARY_STREAM,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckRequest,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_health_v1__pb2.HealthCheckResponse,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckRequest,
+                grpc_dot_health_dot_v1_dot_health__pb2.HealthCheckResponse,
             )
         )

@@ -1,5 +1,5 @@
 import purerpc
-import lightningstor.rpc.gen.grpc_reflection_v1_pb2 as lightningstor_dot_rpc_dot_gen_dot_grpc_reflection_v1__pb2
+from lightningstor.rpc.gen import grpc_reflection_v1_pb2 as grpc_dot_reflection_dot_v1_dot_reflection__pb2
 
 
 class ServerReflectionServicer(purerpc.Servicer):
@@ -16,8 +16,8 @@ class ServerReflectionServicer(purerpc.Servicer):
             self.ServerReflectionInfo,
             purerpc.RPCSignature(
                 purerpc.Cardinality.STREAM_STREAM,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_reflection_v1__pb2.ServerReflectionRequest,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_reflection_v1__pb2.ServerReflectionResponse,
+                grpc_dot_reflection_dot_v1_dot_reflection__pb2.ServerReflectionRequest,
+                grpc_dot_reflection_dot_v1_dot_reflection__pb2.ServerReflectionResponse,
             )
         )
         return service_obj
@@ -33,7 +33,7 @@ class ServerReflectionStub:
             "ServerReflectionInfo",
             purerpc.RPCSignature(
                 purerpc.Cardinality.STREAM_STREAM,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_reflection_v1__pb2.ServerReflectionRequest,
-                lightningstor_dot_rpc_dot_gen_dot_grpc_reflection_v1__pb2.ServerReflectionResponse,
+                grpc_dot_reflection_dot_v1_dot_reflection__pb2.ServerReflectionRequest,
+                grpc_dot_reflection_dot_v1_dot_reflection__pb2.ServerReflectionResponse,
             )
         )
