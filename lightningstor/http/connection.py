@@ -22,7 +22,7 @@ import trio
 
 from lightningstor.http.events import HttpEvent, HttpEventKind
 from lightningstor.http.exchange import Exchange
-from lightningstor.http.faults import ClientGone, Refused
+from lightningstor.http.faults import ClientGone, Refused, Unserved
 from lightningstor.http.respond import head_bytes
 from lightningstor.http.wire import SocketWire, Waiting, Wire
 
@@ -244,9 +244,9 @@ class Connection:
         reason = "Too many requests are being served at the moment."
         more = b"retry-after: %d\r\n" % self.limits.retry_after_s
         if head.length or not head.keep_alive:
-            await self._refuse(503, reason, more, bodyless=head.method == "HEAD")
+            await self._refuse(503, reason, more, head=head)
             return False
-        await self._answer(503, reason, more, bodyless=head.method == "HEAD")
+        await self._answer(503, reason, more, head)
         return True
 
     async def _after(self, exchange: Exchange, head: RequestHead) -> bool:
@@ -300,7 +300,7 @@ class Connection:
         elif exchange.started:
             self._cut_short(exchange)
         else:
-            await self._refuse(500, "The server met an error of its own.", bodyless=head.method == "HEAD")
+            await self._refuse(500, "The server met an error of its own.", head=head)
 
     def _log(self, error: Exception | None, head: RequestHead) -> None:
         detail = "the application raised" if error is not None else "the application returned without an answer"
@@ -312,19 +312,22 @@ class Connection:
         if exchange.ends_with_connection:
             self.reset = True
 
-    async def _refuse(self, status: int, reason: str, more: bytes = b"", *, bodyless: bool = False) -> None:
+    async def _refuse(self, status: int, reason: str, more: bytes = b"", *, head: RequestHead | None = None) -> None:
         """Answer with an error of the engine's own, and end the connection."""
         self.base.read_deadline = inf
         self._server.refused_total += 1
         self._server.on_event(HttpEvent(HttpEventKind.REFUSED, status, reason))
         try:
-            await self._answer(status, reason, more + b"connection: close\r\n", bodyless=bodyless)
+            await self._answer(status, reason, more + b"connection: close\r\n", head)
         except ClientGone:
             return
         await self._linger()
 
-    async def _answer(self, status: int, reason: str, more: bytes, *, bodyless: bool) -> None:
-        headers, body = self._server.refusal(status, reason)
+    async def _answer(self, status: int, reason: str, more: bytes, head: RequestHead | None) -> None:
+        client = self._client[0]
+        request = Unserved(client) if head is None else Unserved(client, head.raw_path, head.headers)
+        headers, body = self._server.refusal(status, reason, request)
+        bodyless = head is not None and head.method == "HEAD"
         more = b"%bcontent-length: %d\r\n%b" % (self.ticker.date.line, len(body), more)
         await self.wire.write(head_bytes(status, headers, more) + (b"" if bodyless else body))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-__all__ = ["ClientGone", "Refusal", "Refused", "plain_refusal"]
+from attrs import frozen
+
+__all__ = ["ClientGone", "Refusal", "Refused", "Unserved", "plain_refusal"]
 
 
 class Refused(Exception):
@@ -43,10 +45,27 @@ class ClientGone(ConnectionError):
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-Refusal: TypeAlias = Callable[[int, str], tuple[Headers, bytes]]
-"""Makes the header fields and body of an answer that the engine gives by itself, from its status and reason."""
+
+@frozen
+class Unserved:
+    """What is known of a request that the engine answers by itself; empty where its head was not read.
+
+    Attributes:
+        client: the peer's address.
+        raw_path: as sent, without the query.
+        headers: as in ASGI.
+    """
+
+    client: str
+    raw_path: bytes = b""
+    headers: Headers = ()
 
 
-def plain_refusal(status: int, reason: str) -> tuple[Headers, bytes]:
+Refusal: TypeAlias = Callable[[int, str, Unserved], tuple[Headers, bytes]]
+"""Makes the header fields and body of an answer that the engine gives by itself, from its status and reason. Called
+once for each."""
+
+
+def plain_refusal(status: int, reason: str, request: Unserved) -> tuple[Headers, bytes]:
     """The reason as a line of text."""
     return [(b"content-type", b"text/plain; charset=utf-8")], f"{status} {reason}\n".encode()

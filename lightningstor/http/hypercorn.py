@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from lightningstor.http.connection import AsgiApp
-from lightningstor.http.faults import ClientGone, Refusal, plain_refusal
+from lightningstor.http.faults import ClientGone, Refusal, Unserved, plain_refusal
 from lightningstor.http.limits import HttpLimits
 from lightningstor.http.listener import Listener
 
@@ -57,7 +57,8 @@ class Guard:
             raise NotImplementedError(f"the protocol {scope['type']} is not served")
         refused = self._refused(scope)
         if refused is not None:
-            await self._refuse(*refused, send)
+            client = scope.get("client") or ("",)
+            await self._refuse(*refused, Unserved(client[0], scope["raw_path"], list(scope["headers"])), send)
             return
         self.requests_in_flight += 1
         try:
@@ -80,8 +81,8 @@ class Guard:
             return 503, "Too many requests are being served at the moment."
         return None
 
-    async def _refuse(self, status: int, reason: str, send: Any) -> None:
-        headers, body = self._refusal(status, reason)
+    async def _refuse(self, status: int, reason: str, request: Unserved, send: Any) -> None:
+        headers, body = self._refusal(status, reason, request)
         more = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         if status == 503:
             more.append((b"retry-after", b"%d" % self._limits.retry_after_s))

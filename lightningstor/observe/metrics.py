@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, frozen
 
+from lightningstor.observe.record import OperationRecord
+
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
     from prometheus_client.registry import CollectorRegistry
@@ -41,11 +43,14 @@ class OperationMeter:
         by_class: requests by the first digit of their status; 0: one that no HTTP status fits.
         durations: requests by bucket, the last one open.
         seconds: of all requests together.
+        bytes_in, bytes_out: of their bodies and of those of their answers.
     """
 
     by_class: list[int]
     durations: list[int]
     seconds: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
 
 
 @frozen
@@ -56,57 +61,55 @@ class _Gauge:
 
 
 class Metrics:
-    """Counts what the daemon does. Used from the event loop's thread only."""
+    """Counts what the daemon does; the `Observer` that others stand before. Used from the event loop's thread only."""
 
     def __init__(self) -> None:
-        self._operations: dict[str, OperationMeter] = {}
-        self._errors: dict[str, int] = {}
+        self.closed = False
+        self._protocols: dict[str, dict[str, OperationMeter]] = {}
+        self._errors: dict[tuple[str, str], int] = {}
         self._events: dict[str, int] = {}
         self._sizes = [0] * (len(SIZE_BOUNDS) + 1)
         self._sizes_sum = 0
         self._gauges: dict[str, _Gauge] = {}
         self._registry: CollectorRegistry | None = None
 
-    def request_done(
-        self, operation: str, status: int, s3_code: str | None, seconds: float, object_size: int | None = None
-    ) -> None:
-        """Count an answered request.
+    async def admit(self) -> None:
+        """See `Observer`: counting never holds anybody up."""
 
-        Args:
-            operation: its name in the operation table; a fixed word where none was found.
-            status: of the answer, as HTTP has it.
-            s3_code: the S3 error code of an answer that is one.
-            seconds: from the head's arrival to the end of the answer.
-            object_size: of the object that was written or read, in bytes.
-        """
-        meter = self._operations.get(operation)
+    def operation_done(self, record: OperationRecord) -> None:
+        """See `Observer`."""
+        meters = self._protocols.get(record.protocol)
+        meter = None if meters is None else meters.get(record.operation)
         if meter is None:
-            meter = self.operation(operation)
+            meter = self.operation(record.protocol, record.operation)
+        status, seconds = record.status, record.seconds
         meter.by_class[status // 100 if 100 <= status < 600 else 0] += 1
         meter.durations[bisect_left(DURATION_BOUNDS, seconds)] += 1
         meter.seconds += seconds
-        if s3_code is not None:
-            if s3_code not in self._errors and len(self._errors) >= _LABELS_MAX:
-                s3_code = _OTHER
-            self._errors[s3_code] = self._errors.get(s3_code, 0) + 1
-        if object_size is not None:
-            self._sizes[bisect_left(SIZE_BOUNDS, object_size)] += 1
-            self._sizes_sum += object_size
+        meter.bytes_in += record.bytes_in
+        meter.bytes_out += record.bytes_out
+        if record.code is not None:
+            self._count_error(record.protocol, record.code)
+        if record.object_size is not None:
+            self._sizes[bisect_left(SIZE_BOUNDS, record.object_size)] += 1
+            self._sizes_sum += record.object_size
+
+    def _count_error(self, protocol: str, code: str) -> None:
+        label = (protocol, code)
+        if label not in self._errors and len(self._errors) >= _LABELS_MAX:
+            label = (protocol, _OTHER)
+        self._errors[label] = self._errors.get(label, 0) + 1
 
     def happened(self, kind: str) -> None:
         """Count an event of the HTTP engine; `kind` is one of a few fixed words."""
         self._events[kind] = self._events.get(kind, 0) + 1
 
-    def operation(self, name: str) -> OperationMeter:
-        """The operation's counts, made if there are none. Beyond 512 names all others share one."""
-        meter = self._operations.get(name)
-        if meter is None:
-            if len(self._operations) >= _LABELS_MAX:
-                name = _OTHER
-            meter = self._operations.setdefault(
-                name, OperationMeter([0] * len(_STATUS_CLASSES), [0] * (len(DURATION_BOUNDS) + 1))
-            )
-        return meter
+    def operation(self, protocol: str, name: str) -> OperationMeter:
+        """The operation's counts, made if there are none. Beyond 512 names of a protocol all others share one."""
+        meters = self._protocols.setdefault(protocol, {})
+        if name not in meters and len(meters) >= _LABELS_MAX:
+            name = _OTHER
+        return meters.setdefault(name, OperationMeter([0] * len(_STATUS_CLASSES), [0] * (len(DURATION_BOUNDS) + 1)))
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show what `read` returns at each scrape under `lightningstor_{name}`; a later one of the name replaces it."""
@@ -140,23 +143,29 @@ class Metrics:
     def _request_families(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
+        labels = ["protocol", "operation"]
         requests = CounterMetricFamily(
-            "lightningstor_requests", "Requests by operation and class of status.", labels=["operation", "status"]
+            "lightningstor_requests", "Requests by operation and class of status.", labels=[*labels, "status"]
         )
         durations = HistogramMetricFamily(
-            "lightningstor_request_duration_seconds", "From a request's head to the end of its answer.",
-            labels=["operation"],
-        )  # fmt: skip
-        for name, meter in sorted(self._operations.items()):
-            for word, count in zip(_STATUS_CLASSES, meter.by_class, strict=True):
-                if count:
-                    requests.add_metric([name, word], count)
-            durations.add_metric([name], _cumulative(DURATION_BOUNDS, meter.durations), meter.seconds)
-        yield requests
-        yield durations
-        errors = CounterMetricFamily("lightningstor_s3_errors", "S3 error answers by code.", labels=["code"])
-        for code, count in sorted(self._errors.items()):
-            errors.add_metric([code], count)
+            "lightningstor_request_duration_seconds", "From a request's head to the end of its answer.", labels=labels
+        )
+        received = CounterMetricFamily("lightningstor_received_bytes", "Bytes of requests' bodies.", labels=labels)
+        sent = CounterMetricFamily("lightningstor_sent_bytes", "Bytes of answers' bodies.", labels=labels)
+        for protocol, meters in sorted(self._protocols.items()):
+            for name, meter in sorted(meters.items()):
+                for word, count in zip(_STATUS_CLASSES, meter.by_class, strict=True):
+                    if count:
+                        requests.add_metric([protocol, name, word], count)
+                durations.add_metric([protocol, name], _cumulative(DURATION_BOUNDS, meter.durations), meter.seconds)
+                received.add_metric([protocol, name], meter.bytes_in)
+                sent.add_metric([protocol, name], meter.bytes_out)
+        yield from (requests, durations, received, sent)
+        errors = CounterMetricFamily(
+            "lightningstor_s3_errors", "Error answers by S3 code, of every protocol.", labels=["protocol", "code"]
+        )
+        for label, count in sorted(self._errors.items()):
+            errors.add_metric(label, count)
         yield errors
         events = CounterMetricFamily(
             "lightningstor_http_events", "What the HTTP engine did besides answering.", labels=["kind"]

@@ -21,6 +21,7 @@ from lightningstor.s3.call import Call, Receive, Scope, Send
 from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.errors import Explained, explain, render_error
 from lightningstor.s3.handlers import HANDLERS, PATIENT
+from lightningstor.s3.record import record_of
 from lightningstor.s3.respond import Reply, Streamed, send, send_reply, send_when_done
 from lightningstor.s3.wire.bind import bind
 from lightningstor.s3.wire.operation import Body
@@ -56,6 +57,7 @@ class S3App:
         REQUEST_ID.set(call.request_id)
         try:
             await self._answer(call)
+            call.ended = True
         except Exception as error:  # the boundary between requests: whatever went wrong in this one is its answer
             if _client_left(error):
                 raise
@@ -63,14 +65,16 @@ class S3App:
                 _log_failure(call, error)
                 raise
             await send_reply(call, await _refusal(call, error))
+            call.ended = True
         finally:
-            seconds = monotonic() - started
-            endpoint.meter.request_done(call.operation_name, call.status, call.s3_code, seconds, call.object_size)
+            endpoint.observer.operation_done(record_of(call, monotonic() - started))
 
     async def _answer(self, call: Call) -> None:
         """The stages of a request, in order."""
         _locate(call)
         _match(call)
+        if self._endpoint.observer.closed:
+            await self._endpoint.observer.admit()
         authenticate(call)
         await authorise(call)
         if call.operation_name in PATIENT:
@@ -135,6 +139,7 @@ async def _handle(call: Call) -> Reply | Streamed:
     made = await HANDLERS[operation.name](call, request)
     if isinstance(made, Reply | Streamed):
         return made
+    call.version_id = getattr(made, "version_id", None)
     return Reply(*render(operation, made))
 
 

@@ -68,6 +68,7 @@ def _refuse_v2(call: Call, allowed: tuple[SignatureV2, ...]) -> None:
 
 
 def _credential(call: Call, access_key_id: str) -> Credential:
+    call.access_key = access_key_id
     credential = call.endpoint.credentials.find(access_key_id)
     if credential is None:
         raise InvalidAccessKeyId(access_key_id)

@@ -19,7 +19,7 @@ from lightningstor.s3.wire.checksums import Checksum, content_md5, decode_checks
 from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
 from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, XAmzContentSHA256Mismatch
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
-from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded
+from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded, RequestTimeout
 from lightningstor.store.api import ExpectedDigest
 
 __all__ = ["RequestBody", "open_body", "read_document"]
@@ -148,12 +148,13 @@ class RequestBody:
         try:
             piece = await self._pull(_PIECE)
         except ConnectionError as gone:
-            # What the server can tell of a slow client it answers by itself; a short body is S3's to answer.
+            self._call.aborted = True
             if getattr(gone, "status", None) == _TIMED_OUT:
-                raise
+                raise RequestTimeout() from gone
             raise IncompleteBody("the request ended early", self.size, self._received) from gone
         if not piece:
             self._ended = True
+        self._call.bytes_in += len(piece)
         return piece
 
     async def _pull_asgi(self, most: int) -> Buffer:
@@ -161,6 +162,7 @@ class RequestBody:
         while True:
             message = await self._call.receive()
             if message["type"] == "http.disconnect":
+                self._call.aborted = True
                 raise IncompleteBody("the client left", self.size, self._received)
             more = message.get("more_body", False)
             self._ended = not more

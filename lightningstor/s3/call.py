@@ -44,12 +44,24 @@ class Call:
         status: of the answer, once its head has left; 0 before.
         s3_code: the code of the error that was answered.
         object_size: of the object that was written or read, in bytes, for metrics.
+        access_key: the id of the key that the request says it was signed with.
+        version_id: of the version that was read, made or deleted, where the bucket has versions.
+        bytes_in, bytes_out: of the request's body and of the answer's, as they were on the wire.
+        client: the address of the peer.
+        ended: the answer was given to the end.
+        aborted: the body will not be complete, since the client left or was too slow.
     """
 
     __slots__ = (
+        "aborted",
+        "access_key",
         "body",
         "bucket",
+        "bytes_in",
+        "bytes_out",
+        "client",
         "content_sha256",
+        "ended",
         "endpoint",
         "extensions",
         "found",
@@ -70,6 +82,7 @@ class Call:
         "send",
         "signed",
         "status",
+        "version_id",
         "virtual_host",
     )
 
@@ -102,6 +115,13 @@ class Call:
         self.status = 0
         self.s3_code: str | None = None
         self.object_size: int | None = None
+        self.client: tuple[str, int] | None = scope.get("client")
+        self.access_key: str | None = None
+        self.version_id: str | None = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.ended = False
+        self.aborted = False
 
 
 def _joined(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Protocol
 
 from attrs import define, field
 
 from lightningstor.iam.authorize import Authorizer
 from lightningstor.iam.credentials import CredentialStore
+from lightningstor.observe.clients import ClientAddresses
+from lightningstor.observe.record import Observer
 from lightningstor.ports import World
 from lightningstor.s3.addressing import Addressing
 from lightningstor.s3.settings import S3Settings
 from lightningstor.store.store import Store
 
-__all__ = ["Endpoint", "RequestMeter"]
+__all__ = ["Endpoint"]
 
 SERVER_NAME = b"LightningStor"
-
-
-class RequestMeter(Protocol):
-    """Counts requests; `lightningstor.observe.metrics.Metrics` is one."""
-
-    def request_done(
-        self, operation: str, status: int, s3_code: str | None, seconds: float, object_size: int | None = None
-    ) -> None:
-        """Count an answered request; `status` is 0 where the client left before its answer."""
-        ...
 
 
 @define
@@ -39,7 +30,8 @@ class Endpoint:
         credentials: the access keys.
         authorizer: says who may do what.
         world: clock and entropy.
-        meter: counts the requests.
+        observer: hears of every request.
+        clients: tells clients' addresses.
     """
 
     settings: S3Settings
@@ -47,7 +39,8 @@ class Endpoint:
     credentials: CredentialStore
     authorizer: Authorizer
     world: World
-    meter: RequestMeter
+    observer: Observer
+    clients: ClientAddresses = field(factory=ClientAddresses)
     addressing: Addressing = field(init=False)
     host_aliases: tuple[bytes, ...] = field(init=False)
     server_headers: tuple[tuple[bytes, bytes], tuple[bytes, bytes]] = field(init=False)

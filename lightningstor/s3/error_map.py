@@ -345,6 +345,11 @@ _REFUSAL_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] =
     refusals.MalformedXML: Row(
         "MalformedXML", 400, INVALID, _MALFORMED, {"Reason": "reason", "Line": "line", "Column": "column"}
     ),
+    refusals.RequestTimeout: Row(
+        "RequestTimeout", 408, "DEADLINE_EXCEEDED",
+        "Your socket connection to the server was not read from or written to within the timeout period."
+        " Idle connections will be closed.",
+    ),
     refusals.MissingRequestBody: Row("MissingRequestBodyError", 400, INVALID, "Request Body is empty"),
     refusals.MaxMessageLengthExceeded: Row(
         "MaxMessageLengthExceeded", 400, INVALID, "Your request was too big.", {"MaxMessageLengthBytes": "limit"}

@@ -82,12 +82,14 @@ async def _send_stream(call: Call, answer: Streamed) -> None:
         if piece is None:
             raise BytesMissing(f"{left} bytes at the end of {call.bucket}/{call.key}")
         left -= len(piece)
+        call.bytes_out += len(piece)
         body = piece if takes_views else bytes(piece)
         await call.send({"type": "http.response.body", "body": body, "more_body": left > 0})
 
 
 async def _start(call: Call, status: int, headers: Headers, body: Buffer, *, more: bool) -> None:
     call.status = status
+    call.bytes_out += len(body)
     respond = call.extensions.get(_SHORT_WAY)
     if respond is not None:
         await respond(status, headers, body, more)

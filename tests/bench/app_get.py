@@ -97,7 +97,7 @@ async def _measure(name: str, request: Request, count: int, profile: bool) -> No
 async def _main(profile: bool, only: str) -> None:
     with tempfile.TemporaryDirectory() as root:
         async with disk_store(Path(root), StoreLimits()) as store:
-            service = service_over(store, meter=Metrics())
+            service = service_over(store, observer=Metrics())
             client = service.client()
             assert (await client.put("/bench")).status == 200
             assert (await client.put("/bench/object", PAYLOAD)).status == 200

@@ -345,7 +345,7 @@ async def test_a_cancelled_receive_loses_nothing() -> None:
 async def test_a_failing_refusal_function_costs_one_connection(caplog: pytest.LogCaptureFixture) -> None:
     """A bug of the function that words refusals does not end the server either."""
 
-    def refusal(status: int, reason: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    def refusal(status: int, reason: str, request: object) -> tuple[list[tuple[bytes, bytes]], bytes]:
         raise Planted("in the refusal")
 
     async with serving(plain_mirror, refusal=refusal) as running:

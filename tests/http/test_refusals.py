@@ -189,7 +189,7 @@ async def test_a_request_in_bare_lf_is_refused_without_waiting_for_more() -> Non
 async def test_refusals_are_worded_by_the_refusal_function() -> None:
     """Fields and body of the engine's own answers come from the function that the server was given."""
 
-    def refusal(status: int, reason: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    def refusal(status: int, reason: str, request: object) -> tuple[list[tuple[bytes, bytes]], bytes]:
         return [(b"content-type", b"application/xml"), (b"x-status", b"%d" % status)], f"<Why>{reason}</Why>".encode()
 
     async with serving(plain_mirror, refusal=refusal) as running:

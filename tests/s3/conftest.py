@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from attrs import define, field, frozen
 
+from lightningstor.errors import AuditUnavailable
 from lightningstor.iam.authorize import EmbeddedAuthorizer
 from lightningstor.iam.credentials import Credential, CredentialStore
 from lightningstor.iam.principal import Principal
+from lightningstor.observe.record import Observer, OperationRecord
 from lightningstor.ports import World
 from lightningstor.s3.app import S3App
-from lightningstor.s3.endpoint import Endpoint, RequestMeter
+from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.settings import S3Settings
 from lightningstor.store.store import Store
 from tests.s3.client import Client
@@ -28,16 +30,18 @@ SECRETS = {person.id: f"{person.id}-secret-0123456789" for person in (ROOT, ALIC
 
 
 @define
-class Meter:
-    """Keeps what was counted: (operation, status, S3 code, object size)."""
+class Witness:
+    """An observer that keeps what it hears of."""
 
-    seen: list[tuple[str, int, str | None, int | None]] = field(factory=list)
+    records: list[OperationRecord] = field(factory=list)
+    closed: bool = False
 
-    def request_done(
-        self, operation: str, status: int, s3_code: str | None, seconds: float, object_size: int | None = None
-    ) -> None:
-        assert seconds >= 0
-        self.seen.append((operation, status, s3_code, object_size))
+    async def admit(self) -> None:
+        raise AuditUnavailable("this test says so")
+
+    def operation_done(self, record: OperationRecord) -> None:
+        assert record.seconds >= 0
+        self.records.append(record)
 
 
 @frozen
@@ -46,8 +50,18 @@ class Service:
 
     app: S3App
     store: Store
-    meter: RequestMeter
+    witness: Witness
     world: World
+
+    @property
+    def records(self) -> list[OperationRecord]:
+        """Of the requests so far."""
+        return self.witness.records
+
+    @property
+    def seen(self) -> list[tuple[str, int, str | None, int | None]]:
+        """Operation, status, S3 code and object size of the requests so far."""
+        return [(record.operation, record.status, record.code, record.object_size) for record in self.records]
 
     def client(self, principal: Principal = ROOT, **changes: str) -> Client:
         """A client with the credentials of a principal."""
@@ -55,7 +69,7 @@ class Service:
 
 
 def service_over(
-    store: Store, world: World | None = None, settings: S3Settings | None = None, meter: RequestMeter | None = None
+    store: Store, world: World | None = None, settings: S3Settings | None = None, observer: Observer | None = None
 ) -> Service:
     """An S3 endpoint over a store, with four principals of three organisations."""
     world = world or World()
@@ -66,9 +80,9 @@ def service_over(
             for person in (ROOT, ALICE, ANNE, BOB)
         ],
     )
-    meter = meter or Meter()
-    endpoint = Endpoint(settings or S3Settings(), store, credentials, EmbeddedAuthorizer(), world, meter)
-    return Service(S3App(endpoint), store, meter, world)
+    witness = Witness()
+    endpoint = Endpoint(settings or S3Settings(), store, credentials, EmbeddedAuthorizer(), world, observer or witness)
+    return Service(S3App(endpoint), store, witness, world)
 
 
 @asynccontextmanager

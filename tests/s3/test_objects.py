@@ -341,13 +341,13 @@ async def test_acls_that_change_nothing_are_taken(s3: Client, acl: str) -> None:
 
 
 async def test_requests_are_counted(service: Service, s3: Client) -> None:
-    """Operation, status, code and size of every answer reach the meter."""
+    """Operation, status, code and size of every answer reach the observer."""
     await s3.put("/bucket")
     await s3.put("/bucket/key", b"12345")
     await s3.get("/bucket/key", range="bytes=0-1")
     await s3.get("/bucket/none")
     await s3.call("PATCH", "/bucket/none")
-    assert service.meter.seen == [  # type: ignore[attr-defined]
+    assert service.seen == [
         ("CreateBucket", 200, None, None),
         ("PutObject", 200, None, 5),
         ("GetObject", 206, None, 5),

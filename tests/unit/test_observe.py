@@ -7,12 +7,14 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lightningstor.observe import logs
 from lightningstor.observe.metrics import DURATION_BOUNDS, Metrics
+from lightningstor.observe.record import OperationRecord
 from lightningstor.observe.redact import Redactor
 
 SIGNATURE = "0123456789abcdef" * 4
@@ -133,24 +135,33 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
     return found
 
 
+def done(metrics: Metrics, operation: str, status: int, seconds: float, protocol: str = "s3", **more: Any) -> None:
+    """Count an operation."""
+    metrics.operation_done(OperationRecord(protocol, operation, "ID", status, "success", seconds, **more))
+
+
 def test_requests_are_counted_under_the_specifications_names() -> None:
     """SPEC.md §10.2: requests by operation, durations, sizes, errors by code."""
     metrics = Metrics()
-    metrics.request_done("GetObject", 200, None, 0.0003, 4096)
-    metrics.request_done("GetObject", 404, "NoSuchKey", 0.0004)
-    metrics.request_done("PutObject", 0, None, 500.0)
+    done(metrics, "GetObject", 200, 0.0003, object_size=4096, bytes_out=4096)
+    done(metrics, "GetObject", 404, 0.0004, code="NoSuchKey")
+    done(metrics, "PutObject", 0, 500.0)
+    done(metrics, "PutObject", 200, 0.1, protocol="grpc", bytes_in=5)
     found = samples(metrics)
-    assert found["lightningstor_requests_total", "operation=GetObject", "status=2xx"] == 1
-    assert found["lightningstor_requests_total", "operation=GetObject", "status=4xx"] == 1
-    assert found["lightningstor_requests_total", "operation=PutObject", "status=other"] == 1
-    assert found["lightningstor_s3_errors_total", "code=NoSuchKey"] == 1
+    assert found["lightningstor_requests_total", "operation=GetObject", "protocol=s3", "status=2xx"] == 1
+    assert found["lightningstor_requests_total", "operation=GetObject", "protocol=s3", "status=4xx"] == 1
+    assert found["lightningstor_requests_total", "operation=PutObject", "protocol=s3", "status=other"] == 1
+    assert found["lightningstor_s3_errors_total", "code=NoSuchKey", "protocol=s3"] == 1
     name = "lightningstor_request_duration_seconds"
-    assert found[f"{name}_bucket", "le=0.00025", "operation=GetObject"] == 0
-    assert found[f"{name}_bucket", "le=0.0005", "operation=GetObject"] == 2
-    assert found[f"{name}_count", "operation=GetObject"] == 2
-    assert found[f"{name}_bucket", f"le={DURATION_BOUNDS[-1]}", "operation=PutObject"] == 0
-    assert found[f"{name}_bucket", "le=+Inf", "operation=PutObject"] == 1
-    assert found[f"{name}_sum", "operation=PutObject"] == 500
+    assert found[f"{name}_bucket", "le=0.00025", "operation=GetObject", "protocol=s3"] == 0
+    assert found[f"{name}_bucket", "le=0.0005", "operation=GetObject", "protocol=s3"] == 2
+    assert found[f"{name}_count", "operation=GetObject", "protocol=s3"] == 2
+    assert found[f"{name}_bucket", f"le={DURATION_BOUNDS[-1]}", "operation=PutObject", "protocol=s3"] == 0
+    assert found[f"{name}_bucket", "le=+Inf", "operation=PutObject", "protocol=s3"] == 1
+    assert found[f"{name}_sum", "operation=PutObject", "protocol=s3"] == 500
+    assert found["lightningstor_requests_total", "operation=PutObject", "protocol=grpc", "status=2xx"] == 1
+    assert found["lightningstor_received_bytes_total", "operation=PutObject", "protocol=grpc"] == 5
+    assert found["lightningstor_sent_bytes_total", "operation=GetObject", "protocol=s3"] == 4096
     assert found["lightningstor_object_size_bytes_sum",] == 4096
     assert found["lightningstor_object_size_bytes_bucket", "le=1024.0"] == 0
     assert found["lightningstor_object_size_bytes_bucket", "le=8192.0"] == 1
@@ -171,7 +182,7 @@ def test_labels_are_bounded() -> None:
     """However many names come, the number of labels does not grow beyond its bound."""
     metrics = Metrics()
     for number in range(2000):
-        metrics.request_done(f"Operation{number}", 500, f"Code{number}", 0.1)
+        done(metrics, f"Operation{number}", 500, 0.1, code=f"Code{number}")
     found = samples(metrics)
     assert sum(key[0] == "lightningstor_requests_total" for key in found) <= 513
     assert sum(key[0] == "lightningstor_s3_errors_total" for key in found) <= 513

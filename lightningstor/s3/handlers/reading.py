@@ -47,6 +47,8 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
     try:
         found = opened.found
         call.object_size = found.version.size
+        if found.bucket.versioning != DISABLED:
+            call.version_id = found.version.shown_id
         if selection is None:
             status, headers = 200, _whole_head(request, found)
         else:

@@ -18,6 +18,7 @@ __all__ = [
     "MissingRequestBody",
     "NotConfiguredHere",
     "PreflightIncomplete",
+    "RequestTimeout",
 ]
 
 
@@ -79,3 +80,8 @@ class CrossOriginRefused(StoreError):
 
     method: str
     resource_type: str
+
+
+@define(slots=True)
+class RequestTimeout(StoreError):
+    """The request's body came more slowly than the server waits for."""

@@ -83,6 +83,7 @@ EXAMPLES: list[store.StoreError] = [
     store.StorageFull("/secret/path"),
     store.StorageReadOnly("a secret reason"),
     store.StoreClosed(),
+    store.AuditUnavailable("a secret reason"),
     store.StoreLocked("/secret/path"),
     store.FormatTooNew("/secret/path", 2, 1),
     refusals.MethodNotAllowed("PATCH", "OBJECT", ("GET", "PUT")),
@@ -90,6 +91,7 @@ EXAMPLES: list[store.StoreError] = [
     refusals.NotConfiguredHere("lifecycle", "b"),
     refusals.MalformedXML("no root", 1, 2),
     refusals.MissingRequestBody(),
+    refusals.RequestTimeout(),
     refusals.MaxMessageLengthExceeded(9),
     refusals.PreflightIncomplete("Origin"),
     refusals.CrossOriginRefused("PUT", "OBJECT"),
@@ -167,7 +169,9 @@ def test_clients_retry_what_may_succeed_and_nothing_else(error: store.StoreError
     """A 5xx is ours and may pass; a 4xx is the request's. Only 5xx is logged as an error."""
     told = explain(error)
     if told.status >= 500 and told.status != 501:
-        assert told.level in ("warning", "error", "critical") or isinstance(error, store.StoreClosed)
+        assert told.level in ("warning", "error", "critical") or isinstance(
+            error, store.StoreClosed | store.AuditUnavailable
+        )
     else:
         assert told.level in ("debug", "info", "warning")
 
