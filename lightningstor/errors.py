@@ -25,6 +25,7 @@ __all__ = [
     "EntityTooSmall",
     "FormatTooNew",
     "IncompleteBody",
+    "InvalidArgument",
     "InvalidBucketName",
     "InvalidBucketState",
     "InvalidKey",
@@ -32,6 +33,7 @@ __all__ = [
     "InvalidPartNumber",
     "InvalidPartOrder",
     "InvalidRange",
+    "InvalidRequest",
     "InvalidTag",
     "InvalidVersionId",
     "KeyTooLong",
@@ -41,6 +43,7 @@ __all__ = [
     "NoSuchTagSet",
     "NoSuchUpload",
     "NoSuchVersion",
+    "NotImplementedHere",
     "NotModified",
     "PreconditionFailed",
     "QuotaExceeded",
@@ -209,6 +212,32 @@ class UnsupportedStorageClass(StoreError):
 
     storage_class: str
     known: bool
+
+
+# What a request asks for, where it cannot be had
+
+
+@define(slots=True)
+class InvalidArgument(StoreError):
+    """An argument has a value that it cannot have."""
+
+    reason: str
+    name: str | None = None
+    value: str | None = None
+
+
+@define(slots=True)
+class InvalidRequest(StoreError):
+    """The request contradicts itself or leaves out what it needs."""
+
+    reason: str
+
+
+@define(slots=True)
+class NotImplementedHere(StoreError):
+    """A header, parameter or operation has a meaning that this store does not implement; so it is not ignored."""
+
+    what: str
 
 
 # Conditions

@@ -6,7 +6,7 @@ The operations themselves are methods of `lightningstor.store.store.Store`. Noth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -23,9 +23,11 @@ from lightningstor.model.records import (
 )
 
 __all__ = [
+    "DEFAULT_CONTENT_TYPE",
     "BodySource",
     "CompletePart",
     "Deleted",
+    "Deletion",
     "ExpectedDigest",
     "Listing",
     "ObjectDraft",
@@ -41,6 +43,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+DEFAULT_CONTENT_TYPE: Final = "binary/octet-stream"
+"""What an object is taken for whose maker did not say, as in S3."""
 
 
 @frozen
@@ -167,6 +172,19 @@ class Deleted:
 
     version_id: str | None = None
     delete_marker: bool = False
+
+
+@frozen
+class Deletion:
+    """One of the objects of DeleteObjects.
+
+    Args:
+        if_match: as the client wrote it: an ETag or "*".
+    """
+
+    key: str
+    version_id: str | None = None
+    if_match: str | None = None
 
 
 @frozen

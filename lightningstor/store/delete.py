@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
+import trio
 from attrs import define
 
-from lightningstor.errors import NoSuchBucket, StoreError
+from lightningstor.errors import NoSuchBucket
 from lightningstor.kv.api import ABSENT, Applied, Check, Put, Row
 from lightningstor.model import keys
 from lightningstor.model.codec import OBJECT_VERSION, RECORD_FORMAT
+from lightningstor.model.names import object_key
 from lightningstor.model.records import DISABLED, Bucket, ObjectVersion, Owner
-from lightningstor.store.api import Deleted, WriteConditions
+from lightningstor.store.api import Deleted, Deletion, WriteConditions
 from lightningstor.store.catalog import BucketCatalog, Located
+from lightningstor.store.conditions import write_if_match
 from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.find import resolve_version
 from lightningstor.store.publish import (
@@ -25,7 +31,12 @@ from lightningstor.store.publish import (
 )
 from lightningstor.store.usage import quota_exceeded
 
-__all__ = ["Deletes"]
+__all__ = ["MAX_DELETES", "Deletes"]
+
+MAX_DELETES: Final = 1000
+"""Objects that one DeleteObjects takes."""
+_WORKERS: Final = 16
+"""How many of a batch are under way at once: enough to share the commits' fsyncs, few enough to leave others room."""
 
 
 @define
@@ -67,18 +78,32 @@ class Deletes:
                 located = again
         return await self._mark(bucket, key, owner, if_match)  # versioning was enabled while we tried
 
-    async def delete_many(
-        self, bucket: str, owner: Owner, items: list[tuple[str, str | None, str | None]]
-    ) -> list[Deleted | StoreError]:
-        """S3's DeleteObjects: each (key, version id, If-Match) on its own, in order; errors are among the results."""
-        results: list[Deleted | StoreError] = []
-        for key, version_id, if_match in items:
-            try:
-                results.append(await self.delete(bucket, key, owner, version_id, if_match))
-            except NoSuchBucket:
-                raise
-            except StoreError as error:
-                results.append(error)
+    async def delete_many(self, bucket: str, owner: Owner, items: Sequence[Deletion]) -> list[Deleted | Exception]:
+        """S3's DeleteObjects: each object by itself; what went wrong with one stands in its place among the results.
+
+        Raises:
+            NoSuchBucket: which ends them all.
+        """
+        results: list[Deleted | Exception] = [Deleted()] * len(items)
+        waiting = iter(enumerate(items))
+        gone: list[NoSuchBucket] = []
+
+        async def work() -> None:
+            for index, item in waiting:
+                try:
+                    object_key(item.key, limit=self.ctx.limits.max_key_bytes)
+                    condition = write_if_match(item.if_match)
+                    results[index] = await self.delete(bucket, item.key, owner, item.version_id, condition)
+                except NoSuchBucket as error:
+                    gone.append(error)
+                except Exception as error:  # the others must not suffer; the caller tells of it
+                    results[index] = error
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(_WORKERS, len(items))):
+                nursery.start_soon(work)
+        if gone:
+            raise gone[0]
         return results
 
     async def _mark(self, bucket: str, key: str, owner: Owner, if_match: str | None) -> Deleted:

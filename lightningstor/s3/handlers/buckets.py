@@ -10,7 +10,6 @@ from lightningstor.model.names import bucket_name
 from lightningstor.model.records import DISABLED
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.shapes import owner_shape, tag_dict, tag_shapes
-from lightningstor.s3.handlers.tokens import decode_token, encode_token
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import (
     IllegalLocationConstraint,
@@ -18,6 +17,7 @@ from lightningstor.s3.wire.faults import (
     InvalidArgument,
     InvalidLocationConstraint,
 )
+from lightningstor.store.tokens import decode_token, encode_token
 
 __all__ = [
     "create_bucket",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from lightningstor.s3.wire import dto
-from lightningstor.s3.wire.conditions import ReadConditions, write_if_match, write_if_none_match
-from lightningstor.s3.wire.ranges import copy_source_range, if_range_holds, parse_range
-from lightningstor.store.api import ReadPlan, WriteConditions
+from lightningstor.s3.wire.conditions import read_conditions
+from lightningstor.s3.wire.ranges import copy_source_range, if_range_holds
+from lightningstor.store.api import ReadPlan
 from lightningstor.store.find import Found
+from lightningstor.store.ranges import parse_range
 
-__all__ = ["check_copy_source", "check_read", "copy_range", "is_conditional", "range_of", "write_conditions"]
+__all__ = ["check_copy_source", "check_read", "copy_range", "is_conditional", "range_of"]
 
-_UNCONDITIONAL = WriteConditions()
 _COPY_SOURCE = "x-amz-copy-source-"
 
 ReadRequest = dto.GetObjectRequest | dto.HeadObjectRequest
@@ -35,7 +35,7 @@ def check_read(request: ReadRequest, found: Found) -> None:
     """
     if is_conditional(request):
         version = found.version
-        ReadConditions(
+        read_conditions(
             request.if_match, request.if_none_match, request.if_modified_since, request.if_unmodified_since
         ).check(version.etag, version.created_at, version.shown_id)
 
@@ -62,7 +62,7 @@ def check_copy_source(request: CopyRequest, found: Found) -> None:
         PreconditionFailed
     """
     version = found.version
-    ReadConditions(
+    read_conditions(
         request.copy_source_if_match,
         request.copy_source_if_none_match,
         request.copy_source_if_modified_since,
@@ -78,14 +78,3 @@ def copy_range(header: str | None, found: Found) -> ReadPlan | None:
         InvalidArgument
     """
     return None if header is None else ReadPlan(*copy_source_range(header, found.version.size))
-
-
-def write_conditions(if_match: str | None, if_none_match: str | None) -> WriteConditions:
-    """What must hold of the current object when a write is published.
-
-    Raises:
-        NotImplementedHere: a condition that S3 does not have for writes.
-    """
-    if if_match is None and if_none_match is None:
-        return _UNCONDITIONAL
-    return WriteConditions(write_if_match(if_match), write_if_none_match(if_none_match))

@@ -10,14 +10,16 @@ from lightningstor.model.records import Bucket
 from lightningstor.s3.addressing import decode_key
 from lightningstor.s3.authorise import ABSENCES, check_owner, hide_absence
 from lightningstor.s3.call import Call
-from lightningstor.s3.handlers.conditions import check_copy_source, copy_range, write_conditions
-from lightningstor.s3.handlers.drafts import draft_of, storage_class_of
+from lightningstor.s3.handlers.conditions import check_copy_source, copy_range
+from lightningstor.s3.handlers.drafts import draft_of
 from lightningstor.s3.handlers.shapes import checksum_members, quoted, shown_version, tags_of_header
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidArgument, InvalidRequest, InvalidURI
 from lightningstor.store.api import ObjectDraft, ReadPlan
+from lightningstor.store.conditions import write_conditions
 from lightningstor.store.copy import Source
 from lightningstor.store.find import Found
+from lightningstor.store.storage_classes import storage_class_of
 
 __all__ = ["copy_object", "copy_source", "upload_part_copy"]
 

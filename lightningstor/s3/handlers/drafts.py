@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from lightningstor.errors import UnsupportedStorageClass
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.shapes import tags_of_header
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.payload import stored_content_encoding
-from lightningstor.store.api import ObjectDraft
+from lightningstor.store.api import DEFAULT_CONTENT_TYPE, ObjectDraft
+from lightningstor.store.storage_classes import storage_class_of
 
-__all__ = ["DEFAULT_CONTENT_TYPE", "draft_of", "kept_headers", "storage_class_of"]
-
-DEFAULT_CONTENT_TYPE: Final = "binary/octet-stream"
-"""What S3 takes an object for whose maker did not say."""
-
-STANDARD: Final = "STANDARD"
-_KEPT_CLASSES: Final = frozenset(
-    {STANDARD, "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
-)
-# The archives need RestoreObject before they can be read; the others are places that this store is not.
-_NOT_OFFERED: Final = frozenset(
-    {"GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP"}
-)
+__all__ = ["draft_of", "kept_headers"]
 
 
 def draft_of(call: Call, request: dto.NewObjectRequest, checksum_algorithm: str | None) -> ObjectDraft:
@@ -62,16 +48,3 @@ def kept_headers(request: dto.NewObjectRequest) -> dict[str, str] | None:
     if request.expires is not None:
         headers["expires"] = request.expires
     return headers or None
-
-
-def storage_class_of(wanted: str | None) -> str:
-    """The storage class to keep.
-
-    Raises:
-        UnsupportedStorageClass: it is none of S3's, or one that is not offered here.
-    """
-    if wanted is None:
-        return STANDARD
-    if wanted not in _KEPT_CLASSES:
-        raise UnsupportedStorageClass(wanted, known=wanted in _NOT_OFFERED)
-    return wanted

@@ -13,13 +13,13 @@ from lightningstor.errors import InvalidVersionId
 from lightningstor.model.records import Bucket, VersionSummary
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.paging import page_limit
-from lightningstor.s3.handlers.tokens import decode_token, encode_token
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidArgument
 from lightningstor.s3.wire.times import xml_time
 from lightningstor.s3.wire.xml import Rendered, escape, url_encode
 from lightningstor.store.api import Listing, VersionEntry
 from lightningstor.store.ids import is_id
+from lightningstor.store.tokens import decode_token, encode_token
 
 __all__ = ["list_object_versions", "list_objects", "list_objects_v2"]
 

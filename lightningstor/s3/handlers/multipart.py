@@ -8,15 +8,15 @@ from urllib.parse import quote
 from lightningstor.errors import InvalidPartNumber
 from lightningstor.model.records import MultipartUpload, ObjectChecksum
 from lightningstor.s3.call import Call
-from lightningstor.s3.handlers.conditions import write_conditions
 from lightningstor.s3.handlers.drafts import draft_of
 from lightningstor.s3.handlers.paging import page_limit
 from lightningstor.s3.handlers.shapes import checksum_members, checksums_given, owner_shape, quoted, shown_version
 from lightningstor.s3.wire import dto
-from lightningstor.s3.wire.checksums import check_multipart_type
 from lightningstor.s3.wire.faults import InvalidRequest
 from lightningstor.s3.wire.refusals import MalformedXML
 from lightningstor.store.api import CompletePart, UploadDraft
+from lightningstor.store.checksums import check_multipart_type
+from lightningstor.store.conditions import write_conditions
 
 __all__ = [
     "abort_multipart_upload",

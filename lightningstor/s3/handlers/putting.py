@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from lightningstor.s3.call import Call
-from lightningstor.s3.handlers.conditions import write_conditions
 from lightningstor.s3.handlers.drafts import draft_of
 from lightningstor.s3.handlers.shapes import checksum_members, quoted, shown_version
 from lightningstor.s3.wire import dto
+from lightningstor.store.conditions import write_conditions
 
 __all__ = ["put_object"]
 

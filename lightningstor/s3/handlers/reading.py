@@ -8,7 +8,6 @@ from lightningstor.errors import InvalidPartNumber
 from lightningstor.model.records import DISABLED, ObjectChecksum, ObjectVersion
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.conditions import check_read, is_conditional, range_of
-from lightningstor.s3.handlers.drafts import STANDARD
 from lightningstor.s3.respond import Reply, Streamed
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidRequest
@@ -16,6 +15,7 @@ from lightningstor.s3.wire.render import header_value, metadata_value
 from lightningstor.s3.wire.times import http_time
 from lightningstor.store.api import PartSlice, ReadPlan
 from lightningstor.store.find import Found
+from lightningstor.store.storage_classes import STANDARD
 
 __all__ = ["get_object", "head_object"]
 

@@ -1,26 +1,20 @@
-"""The checksums that S3 knows: their names, headers, lengths, and what may be asked of them.
+"""The checksums that S3 knows: their names and headers, and what may be asked of them.
 
 Source: "Checking object integrity in Amazon S3", User Guide; PutObject and CreateMultipartUpload, API Reference.
 """
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from lightningstor.s3.wire.faults import InvalidDigest, InvalidRequest, NotImplementedHere
+from lightningstor.store.checksums import ALGORITHMS, decode_base64
 
 __all__ = [
-    "ALGORITHMS",
-    "COMPOSITE",
-    "FULL_OBJECT",
     "HEADER_PREFIX",
-    "MULTIPART_TYPES",
     "SEVERAL_CHECKSUMS",
     "Checksum",
-    "check_multipart_type",
     "content_md5",
     "decode_checksum",
     "known_algorithm",
@@ -28,32 +22,10 @@ __all__ = [
 ]
 
 HEADER_PREFIX: Final = b"x-amz-checksum-"
-COMPOSITE: Final = "COMPOSITE"
-FULL_OBJECT: Final = "FULL_OBJECT"
 SEVERAL_CHECKSUMS: Final = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-
-ALGORITHMS: Final[Mapping[str, int]] = {
-    "CRC32": 4,
-    "CRC32C": 4,
-    "CRC64NVME": 8,
-    "SHA1": 20,
-    "SHA256": 32,
-    "SHA512": 64,
-    "MD5": 16,
-}
-"""Algorithms that are computed here, and the bytes of their digests."""
 
 _NOT_HERE: Final = frozenset({"XXHASH3", "XXHASH64", "XXHASH128"})
 """In S3's model; no library that we stand on has them, so they are refused and not ignored."""
-
-MULTIPART_TYPES: Final[Mapping[str, frozenset[str]]] = {
-    "CRC32": frozenset({COMPOSITE, FULL_OBJECT}),
-    "CRC32C": frozenset({COMPOSITE, FULL_OBJECT}),
-    "CRC64NVME": frozenset({FULL_OBJECT}),
-    "SHA1": frozenset({COMPOSITE}),
-    "SHA256": frozenset({COMPOSITE}),
-}
-"""How the checksum of a multipart object may be made, by algorithm; others are not offered for multipart."""
 
 _HEADERS: Final = {HEADER_PREFIX + name.lower().encode(): name for name in (*ALGORITHMS, *_NOT_HERE)}
 _DIRECTIVES: Final = frozenset({b"x-amz-checksum-mode", b"x-amz-checksum-type", b"x-amz-checksum-algorithm"})
@@ -85,24 +57,6 @@ def known_algorithm(name: str) -> str:
     )
 
 
-def check_multipart_type(algorithm: str, wanted: str | None) -> None:
-    """Whether S3 makes a checksum of that kind for a multipart object.
-
-    Args:
-        algorithm: S3's name. wanted: "COMPOSITE", "FULL_OBJECT", or None for the algorithm's default.
-
-    Raises:
-        InvalidRequest: it does not, or the algorithm is not offered for multipart uploads here.
-    """
-    types = MULTIPART_TYPES.get(algorithm.upper())
-    if types is None:
-        raise InvalidRequest(f"The checksum algorithm {algorithm} is not supported for multipart uploads here.")
-    if wanted is not None and wanted not in types:
-        raise InvalidRequest(
-            f"The {wanted} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
-        )
-
-
 def decode_checksum(algorithm: str, value: str, where: str) -> bytes:
     """The raw digest of a base64 value.
 
@@ -112,19 +66,10 @@ def decode_checksum(algorithm: str, value: str, where: str) -> bytes:
     Raises:
         InvalidRequest
     """
-    digest = _decoded(value)
+    digest = decode_base64(value)
     if digest is None or len(digest) != ALGORITHMS[algorithm]:
         raise InvalidRequest(f"Value for {where} header is invalid.")
     return digest
-
-
-def _decoded(value: str) -> bytes | None:
-    """Bytes of a base64 text, which has one form only: padded, without spaces and without stray bits at its end."""
-    try:
-        data = b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if b64encode(data) == value.encode() else None
 
 
 def requested_checksum(headers: Mapping[bytes, bytes]) -> Checksum | None:
@@ -169,7 +114,7 @@ def content_md5(headers: Mapping[bytes, bytes]) -> bytes | None:
     if raw is None:
         return None
     text = raw.decode("latin-1").strip()
-    digest = _decoded(text)
+    digest = decode_base64(text)
     if digest is None or len(digest) != 16:
         raise InvalidDigest(text)
     return digest

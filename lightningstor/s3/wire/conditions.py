@@ -1,119 +1,25 @@
-"""Conditional requests: RFC 9110 §13, in the way in which S3 puts its headers together.
-
-GetObject, "Response status code": If-Match true and If-Unmodified-Since false is 200; If-None-Match false and
-If-Modified-Since true is 304. That is RFC 9110 §13.2.2: the ETag's condition, where there is one, decides.
-"""
+"""The conditions of a read out of S3's headers. What they mean is in `lightningstor.store.conditions`."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from lightningstor.errors import NotModified, PreconditionFailed
 from lightningstor.s3.wire.dates import parse_http_time
-from lightningstor.s3.wire.faults import NotImplementedHere
+from lightningstor.store.conditions import ReadConditions
 
-__all__ = ["ReadConditions", "etag_matches", "etags_of", "write_if_match", "write_if_none_match"]
-
-
-def etags_of(value: str, *, weak: bool = True) -> frozenset[str]:
-    """The entity tags of a header: without quotes and weakness marks; "*" stays. Clients leave quotes out, too.
-
-    Args:
-        weak: take those that are marked as weak as well.
-    """
-    found = set()
-    for item in value.split(","):
-        tag = item.strip()
-        if tag.startswith("W/"):
-            if not weak:
-                continue
-            tag = tag[2:]
-        if len(tag) >= 2 and tag[0] == tag[-1] == '"':
-            tag = tag[1:-1]
-        if tag:
-            found.add(tag)
-    return frozenset(found)
+__all__ = ["read_conditions"]
 
 
-def etag_matches(value: str, etag: str, *, weak: bool) -> bool:
-    """Whether a header's list holds this ETag (without quotes) or "*".
-
-    Args:
-        weak: a weak tag matches too: If-None-Match compares so, If-Match does not (RFC 9110 §13.1.1, §13.1.2).
-    """
-    wanted = etags_of(value, weak=weak)
-    return etag in wanted or "*" in wanted
-
-
-class ReadConditions(NamedTuple):
-    """The conditions of a read, as the headers came.
-
-    Attributes:
-        prefix: of the header names in errors: "" or "x-amz-copy-source-".
-    """
-
-    if_match: str | None = None
-    if_none_match: str | None = None
-    if_modified_since: str | None = None
-    if_unmodified_since: str | None = None
-    prefix: str = ""
-
-    def check(self, etag: str, modified_ms: int, version_id: str | None = None) -> None:
-        """Hold them against an object.
-
-        Args:
-            modified_ms: the object's time; compared in whole seconds, as it is shown.
-
-        Raises:
-            PreconditionFailed: 412.
-            NotModified: 304; for a copy's source that is 412 as well.
-        """
-        modified_s = modified_ms // 1000
-        if self.if_match is not None:
-            if not etag_matches(self.if_match, etag, weak=False):
-                raise PreconditionFailed(f"{self.prefix}If-Match", etag)
-        elif self.if_unmodified_since is not None:
-            since = parse_http_time(self.if_unmodified_since)
-            if since is not None and modified_s > since // 1000:
-                raise PreconditionFailed(f"{self.prefix}If-Unmodified-Since", etag)
-        if self.if_none_match is not None:
-            if etag_matches(self.if_none_match, etag, weak=True):
-                self._not_modified("If-None-Match", etag, modified_ms, version_id)
-        elif self.if_modified_since is not None:
-            since = parse_http_time(self.if_modified_since)
-            if since is not None and modified_s <= since // 1000:
-                self._not_modified("If-Modified-Since", etag, modified_ms, version_id)
-
-    def _not_modified(self, name: str, etag: str, modified_ms: int, version_id: str | None) -> None:
-        if self.prefix:
-            raise PreconditionFailed(f"{self.prefix}{name}", etag)
-        raise NotModified(etag, modified_ms, version_id)
-
-
-def write_if_match(value: str | None) -> str | None:
-    """The ETag that a write wants to replace: without quotes, or "*".
-
-    Raises:
-        NotImplementedHere: a list of several; S3 takes one.
-    """
-    if value is None:
-        return None
-    if value.strip().startswith("W/") and "," not in value:
-        return value.strip()  # a weak tag is no object's: S3's are strong, and If-Match compares strongly
-    tags = etags_of(value)
-    if len(tags) != 1:
-        raise NotImplementedHere("If-Match with another number of ETags than one")
-    return next(iter(tags))
-
-
-def write_if_none_match(value: str | None) -> bool:
-    """Whether a write wants there to be no object.
-
-    Raises:
-        NotImplementedHere: anything but "*", as in S3.
-    """
-    if value is None:
-        return False
-    if value.strip() != "*":
-        raise NotImplementedHere("If-None-Match with a value other than *")
-    return True
+def read_conditions(
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+    if_modified_since: str | None = None,
+    if_unmodified_since: str | None = None,
+    prefix: str = "",
+) -> ReadConditions:
+    """The conditions, as the headers came. A date that cannot be read is no condition (RFC 9110 §13.1.3, §13.1.4)."""
+    return ReadConditions(
+        if_match,
+        if_none_match,
+        None if if_modified_since is None else parse_http_time(if_modified_since),
+        None if if_unmodified_since is None else parse_http_time(if_unmodified_since),
+        prefix,
+    )

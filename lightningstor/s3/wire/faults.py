@@ -1,13 +1,14 @@
 """What a request itself can be wrong about: its signature, its body's framing, its arguments.
 
-Named after S3's codes; `lightningstor.s3.errors` says how each is answered.
+Named after S3's codes; `lightningstor.s3.errors` says how each is answered. Those that other protocols raise too are
+in `lightningstor.errors`.
 """
 
 from __future__ import annotations
 
 from attrs import define
 
-from lightningstor.errors import StoreError
+from lightningstor.errors import InvalidArgument, InvalidRequest, NotImplementedHere, StoreError
 
 __all__ = [
     "AuthorizationHeaderMalformed",
@@ -159,29 +160,6 @@ class InvalidURI(StoreError):
     """The request's path cannot be read: bad percent-encoding, or not UTF-8."""
 
     uri: str | None = None
-
-
-@define(slots=True)
-class InvalidArgument(StoreError):
-    """An argument has a value that it cannot have."""
-
-    reason: str
-    name: str | None = None
-    value: str | None = None
-
-
-@define(slots=True)
-class InvalidRequest(StoreError):
-    """The request contradicts itself or leaves out what it needs."""
-
-    reason: str
-
-
-@define(slots=True)
-class NotImplementedHere(StoreError):
-    """A header, parameter or operation has a meaning that this store does not implement; so it is not ignored."""
-
-    what: str
 
 
 @define(slots=True)

@@ -20,11 +20,13 @@ from lightningstor.errors import StoreError
 from lightningstor.s3.wire import sigv2, sigv4
 from lightningstor.s3.wire.checksums import content_md5, requested_checksum
 from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
-from lightningstor.s3.wire.conditions import ReadConditions, write_if_match, write_if_none_match
+from lightningstor.s3.wire.conditions import read_conditions
 from lightningstor.s3.wire.dates import parse_amz_time
 from lightningstor.s3.wire.payload import plan_payload, stored_content_encoding
-from lightningstor.s3.wire.ranges import copy_source_range, if_range_holds, parse_range
+from lightningstor.s3.wire.ranges import copy_source_range, if_range_holds
 from lightningstor.s3.wire.signer import Signer, presign, sign_headers
+from lightningstor.store.conditions import write_if_match, write_if_none_match
+from lightningstor.store.ranges import parse_range
 from tests.conftest import Figure
 
 SIGNER = Signer("AKIAEXAMPLE", b"secret")
@@ -124,8 +126,10 @@ def conditions_and_ranges(mutate: Mutate) -> None:
     assert found is None or 0 <= found[0] < sum(found) <= 15
     write_if_match(text(b'"abc"'))
     write_if_none_match(text(b"*"))
-    ReadConditions(text(b'"x", "abc"'), text(b'W/"def", g')).check("abc", NOW_MS)
-    ReadConditions(None, None, date, text(b"Friday, 02-Jan-26 03:04:05 GMT"), "x-amz-copy-source-").check("abc", NOW_MS)
+    read_conditions(text(b'"x", "abc"'), text(b'W/"def", g')).check("abc", NOW_MS)
+    read_conditions(None, None, date, text(b"Friday, 02-Jan-26 03:04:05 GMT"), "x-amz-copy-source-").check(
+        "abc", NOW_MS
+    )
     offset, length = copy_source_range(text(b"bytes=10-19"), 20)
     assert 0 <= offset < offset + length <= 20
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lightningstor.errors import IncompleteBody, InvalidRange, NotModified, PreconditionFailed, StoreError
 from lightningstor.s3.wire import checksums, ranges
-from lightningstor.s3.wire.conditions import ReadConditions, write_if_match, write_if_none_match
+from lightningstor.s3.wire.conditions import read_conditions
 from lightningstor.s3.wire.dates import parse_http_time
 from lightningstor.s3.wire.faults import (
     InvalidArgument,
@@ -18,6 +18,9 @@ from lightningstor.s3.wire.faults import (
     NotImplementedHere,
 )
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload, stored_content_encoding
+from lightningstor.store.checksums import check_multipart_type
+from lightningstor.store.conditions import ReadConditions, write_if_match, write_if_none_match
+from lightningstor.store.ranges import parse_range
 
 SHA = "ab" * 32
 
@@ -138,21 +141,21 @@ def test_content_md5() -> None:
 )
 def test_ranges(value: str, size: int, expected: tuple[int, int] | None) -> None:
     """What can be read is served, what cannot is ignored."""
-    assert ranges.parse_range(value, size) == expected
+    assert parse_range(value, size) == expected
 
 
 @pytest.mark.parametrize(("value", "size"), [("bytes=10-", 10), ("bytes=0-0", 0), ("bytes=-0", 10), ("bytes=-1", 0)])
 def test_ranges_beyond_the_object(value: str, size: int) -> None:
     """A range without a byte of the object is InvalidRange."""
     with pytest.raises(InvalidRange):
-        ranges.parse_range(value, size)
+        parse_range(value, size)
 
 
 @given(st.text(), st.integers(0, 1 << 40))
 def test_a_range_lies_in_the_object(value: str, size: int) -> None:
     """Whatever the header says, what is served lies in the object."""
     try:
-        found = ranges.parse_range("bytes=" + value, size)
+        found = parse_range("bytes=" + value, size)
     except InvalidRange:
         return
     if found is not None:
@@ -186,23 +189,23 @@ BEFORE, AT, AFTER = (f"Fri, 24 May 2013 00:00:0{n} GMT" for n in (0, 1, 2))
 @pytest.mark.parametrize(
     ("conditions", "outcome"),
     [
-        (ReadConditions(if_match='"e"'), None),
-        (ReadConditions(if_match="e"), None),
-        (ReadConditions(if_match="*"), None),
-        (ReadConditions(if_match='"x", "e"'), None),
-        (ReadConditions(if_match='"x"'), PreconditionFailed),
-        (ReadConditions(if_none_match='"e"'), NotModified),
-        (ReadConditions(if_none_match='W/"e"'), NotModified),
-        (ReadConditions(if_none_match='"x"'), None),
-        (ReadConditions(if_modified_since=AT), NotModified),
-        (ReadConditions(if_modified_since=BEFORE), None),
-        (ReadConditions(if_modified_since="no date"), None),
-        (ReadConditions(if_unmodified_since=AT), None),
-        (ReadConditions(if_unmodified_since=BEFORE), PreconditionFailed),
-        (ReadConditions(if_match='"e"', if_unmodified_since=BEFORE), None),
-        (ReadConditions(if_none_match='"x"', if_modified_since=AFTER), None),
-        (ReadConditions(if_none_match='"e"', if_modified_since=BEFORE), NotModified),
-        (ReadConditions(if_none_match='"e"', prefix="x-amz-copy-source-"), PreconditionFailed),
+        (read_conditions(if_match='"e"'), None),
+        (read_conditions(if_match="e"), None),
+        (read_conditions(if_match="*"), None),
+        (read_conditions(if_match='"x", "e"'), None),
+        (read_conditions(if_match='"x"'), PreconditionFailed),
+        (read_conditions(if_none_match='"e"'), NotModified),
+        (read_conditions(if_none_match='W/"e"'), NotModified),
+        (read_conditions(if_none_match='"x"'), None),
+        (read_conditions(if_modified_since=AT), NotModified),
+        (read_conditions(if_modified_since=BEFORE), None),
+        (read_conditions(if_modified_since="no date"), None),
+        (read_conditions(if_unmodified_since=AT), None),
+        (read_conditions(if_unmodified_since=BEFORE), PreconditionFailed),
+        (read_conditions(if_match='"e"', if_unmodified_since=BEFORE), None),
+        (read_conditions(if_none_match='"x"', if_modified_since=AFTER), None),
+        (read_conditions(if_none_match='"e"', if_modified_since=BEFORE), NotModified),
+        (read_conditions(if_none_match='"e"', prefix="x-amz-copy-source-"), PreconditionFailed),
     ],
 )
 def test_conditions_of_reads(conditions: ReadConditions, outcome: type[StoreError] | None) -> None:
@@ -230,18 +233,18 @@ def test_conditions_of_writes() -> None:
 def test_a_weak_tag_never_matches_strongly() -> None:
     """If-Match compares strongly (RFC 9110 §13.1.1): a weak tag is no object's, for readers and writers."""
     with pytest.raises(PreconditionFailed):
-        ReadConditions(if_match='W/"e"').check("e", MODIFIED)
-    ReadConditions(if_match='W/"e", "e"').check("e", MODIFIED)
+        read_conditions(if_match='W/"e"').check("e", MODIFIED)
+    read_conditions(if_match='W/"e", "e"').check("e", MODIFIED)
     assert write_if_match('W/"abc"') == 'W/"abc"'
 
 
 def test_numbers_beyond_every_object() -> None:
     """A range that ends far beyond the object ends with it, and one that begins there has no byte of it."""
-    assert ranges.parse_range("bytes=3-" + "9" * 30, 10) == (3, 7)
-    assert ranges.parse_range("bytes=-" + "9" * 5000, 10) == (0, 10)
-    assert ranges.parse_range("bytes=" + "0" * 30 + "3-4", 10) == (3, 2)
+    assert parse_range("bytes=3-" + "9" * 30, 10) == (3, 7)
+    assert parse_range("bytes=-" + "9" * 5000, 10) == (0, 10)
+    assert parse_range("bytes=" + "0" * 30 + "3-4", 10) == (3, 2)
     with pytest.raises(InvalidRange):
-        ranges.parse_range("bytes=" + "9" * 30 + "-", 10)
+        parse_range("bytes=" + "9" * 30 + "-", 10)
 
 
 def test_a_payload_hash_without_a_signature_of_version_4() -> None:
@@ -293,7 +296,7 @@ def test_base64_has_one_form() -> None:
 )
 def test_kinds_of_multipart_checksums(algorithm: str, wanted: str | None) -> None:
     """CRC32 and CRC32C have both kinds, CRC64NVME that of the whole, the SHAs that of the parts."""
-    checksums.check_multipart_type(algorithm, wanted)
+    check_multipart_type(algorithm, wanted)
 
 
 @pytest.mark.parametrize(
@@ -310,4 +313,4 @@ def test_kinds_of_multipart_checksums(algorithm: str, wanted: str | None) -> Non
 def test_kinds_that_there_are_not(algorithm: str, wanted: str | None) -> None:
     """A digest of the whole cannot be made of the parts' SHA, and CRC64NVME is always of the whole."""
     with pytest.raises(InvalidRequest):
-        checksums.check_multipart_type(algorithm, wanted)
+        check_multipart_type(algorithm, wanted)

@@ -6,7 +6,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
-from lightningstor.s3.wire.faults import InvalidArgument
+from lightningstor.errors import InvalidArgument
 
 __all__ = ["decode_token", "encode_token"]
 
