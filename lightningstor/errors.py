@@ -37,6 +37,7 @@ __all__ = [
     "InvalidPart",
     "InvalidPartNumber",
     "InvalidPartOrder",
+    "InvalidQuota",
     "InvalidRange",
     "InvalidRequest",
     "InvalidTag",
@@ -455,10 +456,24 @@ class IamLimitExceeded(StoreError):
 
 @define(slots=True)
 class QuotaExceeded(StoreError):
-    """The write would take usage over a quota; nothing was stored."""
+    """The write would take usage over a quota; nothing was stored.
+
+    Args:
+        scope: in words, whose quota it is: "bucket photos", "project web of organisation acme".
+        quota: the limit's name: "max_objects", "max_total_size_bytes".
+        limit: its value.
+    """
 
     scope: str
+    quota: str
     limit: int
+
+
+@define(slots=True)
+class InvalidQuota(StoreError):
+    """The limits are none that the scope can have."""
+
+    reason: str
 
 
 # The machine beneath

@@ -316,8 +316,10 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     store.MalformedPolicy: Row("MalformedPolicy", 400, INVALID, "{reason}"),
     store.IamLimitExceeded: Row("LimitExceeded", 409, EXHAUSTED, "No more than {limit} {what}."),
     store.QuotaExceeded: Row(
-        "QuotaExceeded", 403, EXHAUSTED, "Storage quota exceeded", {"Scope": "scope", "Limit": "limit"}
+        "QuotaExceeded", 403, EXHAUSTED, "Storage quota exceeded: {quota} of {scope} is {limit}",
+        {"Scope": "scope", "Quota": "quota", "Limit": "limit"},
     ),
+    store.InvalidQuota: Row("InvalidArgument", 400, INVALID, "{reason}"),
     # The machine beneath: what it is, the log knows.
     store.BytesCorrupt: Row("InternalError", 500, DATA_LOSS, _INTERNAL, level="critical"),
     store.BytesMissing: Row("InternalError", 500, DATA_LOSS, _INTERNAL, level="critical"),

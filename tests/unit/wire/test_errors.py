@@ -83,7 +83,8 @@ EXAMPLES: list[store.StoreError] = [
     store.InvalidEntity("principal", "its id is empty"),
     store.MalformedPolicy("unknown condition operator 'X'"),
     store.IamLimitExceeded("access keys", 5),
-    store.QuotaExceeded("org/o", 5),
+    store.QuotaExceeded("bucket b", "max_objects", 5),
+    store.InvalidQuota("max_buckets is -1"),
     store.BytesCorrupt("/secret/path", "a secret reason"),
     store.BytesMissing("/secret/path"),
     store.CommitUndetermined("a secret reason"),
@@ -225,7 +226,7 @@ def test_a_head_has_no_body() -> None:
         (store.InvalidPart("u", 1, "e"), "InvalidPart", 400),
         (store.InvalidPartOrder("u"), "InvalidPartOrder", 400),
         (store.NoSuchUpload("u"), "NoSuchUpload", 404),
-        (store.QuotaExceeded("s", 1), "QuotaExceeded", 403),
+        (store.QuotaExceeded("s", "q", 1), "QuotaExceeded", 403),
         (store.CommitUndetermined("r"), "InternalError", 500),
     ],
 )
