@@ -62,6 +62,9 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
     if (iam.root_access_key is None) != (iam.root_secret_key is None):
         missing = "root_access_key" if iam.root_access_key is None else "root_secret_key"
         yield f"iam.{missing}", "root_access_key and root_secret_key go together: set both or neither"
+    audit = config.audit
+    if audit.enabled and audit.output == "file" and audit.path is None and config.storage.backend == "memory":
+        yield "audit.path", 'a store in memory has no directory for the audit log: name a file, or output = "stdout"'
     if (config.storage.backend == "memory") != (config.metadata.backend == "memory"):
         yield from _mixed_backends(config)
     if config.s3.strict_names:

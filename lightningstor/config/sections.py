@@ -20,6 +20,7 @@ from lightningstor.model.names import bucket_name
 
 __all__ = [
     "SECTIONS",
+    "AuditSettings",
     "BucketSettings",
     "Config",
     "DistributedSettings",
@@ -55,6 +56,15 @@ def _is_bucket_name(name: str) -> bool:
     return True
 
 
+def _all_networks(texts: tuple[str, ...]) -> bool:
+    from ipaddress import ip_network
+
+    try:
+        return all(ip_network(text, strict=False) for text in texts)
+    except ValueError:
+        return False
+
+
 IDENTIFIER = Rule(
     lambda value: value is None or _IDENTIFIER.match(value) is not None,
     "1 to 128 letters, digits and _.@+=- (a letter or digit first)",
@@ -74,6 +84,7 @@ SEAL_KEY = Rule(
 )
 POSITIVE = Bounds(1)
 SECONDS = Rule(lambda value: value > 0, "a number of seconds above 0")
+NETWORKS = Rule(_all_networks, "IP addresses or networks such as 10.0.0.0/8")
 
 
 @frozen(eq=False, repr=False)
@@ -130,6 +141,11 @@ class ServerSettings(Section):
         "A file that is written once everything is ready, with the bound addresses and the process id as JSON, and"
         " removed at the end.",
         flag="--ready-file",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        "Addresses or networks of proxies whose X-Forwarded-For tells clients' addresses for logs. Nobody else's does.",
+        rule=NETWORKS,
     )
     tls: TlsSettings = field(factory=TlsSettings)
 
@@ -332,6 +348,32 @@ class LoggingSettings(Section):
     )
 
 
+@frozen(eq=False, repr=False)
+class AuditSettings(Section):
+    """The audit log: one JSON line for every request. While it cannot be written, requests are refused with 503; so
+    give its file a file system of its own, or one that is watched."""
+
+    enabled: bool = option(False, "Whether there is an audit log.")
+    output: Literal["file", "stdout"] = option("file", "Where its lines go.")
+    path: Path | None = option(
+        None, "Its file.", applies="audit/audit.log in the data directory; a store in memory needs one named"
+    )
+    rotate_bytes: int = option(
+        100 * MIB, "Size at which the file is renamed to .1, the one before to .2, and so on.", rule=Bounds(65536)
+    )
+    keep: int = option(10, "How many of the renamed files are kept.", rule=Bounds(1, 10_000))
+    sync: bool = option(
+        False, "Have lines on the disk before the next are taken: then a power cut loses no more than kill -9 does."
+    )
+    batch_milliseconds: int = option(
+        50,
+        "How long lines are gathered before they are written together; kill -9 loses those of this time.",
+        rule=Bounds(1, 10_000),
+    )
+    queue_records: int = option(10_000, "Lines waiting to be written beyond which requests wait.", rule=Bounds(100))
+    wait_seconds: float = option(1.0, "How long a request waits for room before it is refused.", rule=Bounds(0))
+
+
 @frozen(eq=False, repr=False, kw_only=True)
 class BucketSettings(Section):
     """One bucket to create at start."""
@@ -355,6 +397,7 @@ class Config(Section):
     s3: S3Settings = field(factory=S3Settings)
     limits: LimitsSettings = field(factory=LimitsSettings)
     logging: LoggingSettings = field(factory=LoggingSettings)
+    audit: AuditSettings = field(factory=AuditSettings)
     buckets: tuple[BucketSettings, ...] = ()
 
 
@@ -368,5 +411,6 @@ SECTIONS: dict[str, type] = {
     "s3": S3Settings,
     "limits": LimitsSettings,
     "logging": LoggingSettings,
+    "audit": AuditSettings,
 }
 """The TOML tables and their classes, in the order in which they are shown."""

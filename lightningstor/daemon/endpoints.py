@@ -15,7 +15,9 @@ from lightningstor.http.admin import AdminApp, Readiness
 from lightningstor.http.engine import HttpLimits, HttpServer, Listener, open_listeners
 from lightningstor.http.events import HttpEvent, HttpEventKind
 from lightningstor.iam import CredentialStore, EmbeddedAuthorizer
+from lightningstor.observe.clients import ClientAddresses
 from lightningstor.observe.metrics import Metrics
+from lightningstor.observe.record import Observer
 from lightningstor.ports import World
 from lightningstor.s3.settings import S3Settings, SignatureV2
 from lightningstor.store.store import Store
@@ -137,13 +139,23 @@ def s3_settings(config: Config) -> S3Settings:
     )
 
 
-def s3_server(config: Config, world: World, store: Store, credentials: CredentialStore, metrics: Metrics) -> Server:
+def s3_server(
+    config: Config, world: World, store: Store, credentials: CredentialStore, metrics: Metrics, observer: Observer
+) -> Server:
     """The S3 port's server, our own or hypercorn as `[s3] engine` says; its figures become metrics."""
     from lightningstor.daemon.refusal import s3_refusal
     from lightningstor.s3.app import S3App
     from lightningstor.s3.endpoint import Endpoint
 
-    endpoint = Endpoint(s3_settings(config), store, credentials, EmbeddedAuthorizer(), world, metrics)
+    endpoint = Endpoint(
+        s3_settings(config),
+        store,
+        credentials,
+        EmbeddedAuthorizer(),
+        world,
+        observer,
+        ClientAddresses(config.server.trusted_proxies),
+    )
     app, limits, refusal = S3App(endpoint), http_limits(config), s3_refusal(endpoint)
     if config.s3.engine == "hypercorn":
         from lightningstor.http.hypercorn import HypercornServer

@@ -27,7 +27,7 @@ from lightningstor.daemon.notify import (
     write_ready_file,
 )
 from lightningstor.daemon.storage import data_root, in_memory
-from lightningstor.daemon.supervisor import Bound, BucketNotCreated, ListenFailed, Stop, serve
+from lightningstor.daemon.supervisor import AuditUnusable, Bound, BucketNotCreated, ListenFailed, Stop, serve
 from lightningstor.errors import StoreError
 from lightningstor.observe import logs
 
@@ -43,6 +43,7 @@ _EXPECTED: Final = (
     DataDirectoryUnusable,
     NoRootCredentials,
     BucketNotCreated,
+    AuditUnusable,
     StoreError,
 )
 """Errors that a message explains; anything else is shown with its traceback."""

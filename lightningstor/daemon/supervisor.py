@@ -30,6 +30,7 @@ from lightningstor.daemon.endpoints import (
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import ROOT, load_stored, prepare_identity
 from lightningstor.daemon.jobs import Job, Usage, run_job, store_jobs
+from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
 from lightningstor.http.admin import Readiness
@@ -41,7 +42,7 @@ from lightningstor.rpc.server import RpcServer, open_rpc_listeners
 from lightningstor.s3.errors import explain
 from lightningstor.store.store import Store
 
-__all__ = ["Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
+__all__ = ["AuditUnusable", "Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
 
 logger: Final = logging.getLogger("lightningstor.daemon")
 
@@ -115,7 +116,7 @@ async def serve(
 
     Raises:
         ListenFailed: an address cannot be listened on.
-        StoreLocked, FormatTooNew, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated: see there.
+        StoreLocked, FormatTooNew, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated, AuditUnusable: see there.
     """
     stop = stop or Stop()
     world, blocking = watched(world or production_world(config.storage.threads))
@@ -153,10 +154,13 @@ class _Daemon:
         async with open_storage(self.config, self.world) as storage:
             credentials = await self._credentials(storage)
             await self._create_buckets(storage.store)
-            async with trio.open_nursery() as jobs:
+            async with (
+                observing(self.config, self.world, self.metrics, storage.directory) as watching,
+                trio.open_nursery() as jobs,
+            ):
                 for job in self._jobs(storage.store):
                     jobs.start_soon(run_job, job)
-                await self._run_listeners(storage, credentials, task_status)
+                await self._run_listeners(storage, credentials, watching, task_status)
                 jobs.cancel_scope.cancel()
         logger.info("stopped")
 
@@ -194,11 +198,15 @@ class _Daemon:
             logger.info("created bucket %s", bucket.name)
 
     async def _run_listeners(
-        self, storage: Storage, credentials: CredentialStore, task_status: trio.TaskStatus[Bound]
+        self,
+        storage: Storage,
+        credentials: CredentialStore,
+        watching: Observing,
+        task_status: trio.TaskStatus[Bound],
     ) -> None:
-        s3 = s3_server(self.config, self.world, storage.store, credentials, self.metrics)
+        s3 = s3_server(self.config, self.world, storage.store, credentials, self.metrics, watching.observer)
         stopping = {"daemon": lambda: "stopping" if self.stop.asked else None}
-        readiness = Readiness({**storage.health, "device": self.blocking.reason, **stopping})
+        readiness = Readiness({**storage.health, **watching.health, "device": self.blocking.reason, **stopping})
         async with trio.open_nursery() as private:
             admin = admin_server(self.world, readiness, self.metrics)
             admin_address = await self._start_http(private, admin, self.config.server.admin_addr, "admin_addr")

@@ -54,10 +54,14 @@ class OperationMeter:
 
 
 @frozen
-class _Gauge:
+class _Reading:
+    """A figure that somebody else keeps."""
+
     name: str
     meaning: str
     read: Callable[[], float]
+    labels: dict[str, str]
+    grows: bool
 
 
 class Metrics:
@@ -70,7 +74,7 @@ class Metrics:
         self._events: dict[str, int] = {}
         self._sizes = [0] * (len(SIZE_BOUNDS) + 1)
         self._sizes_sum = 0
-        self._gauges: dict[str, _Gauge] = {}
+        self._readings: dict[tuple[str, tuple[tuple[str, str], ...]], _Reading] = {}
         self._registry: CollectorRegistry | None = None
 
     async def admit(self) -> None:
@@ -111,9 +115,13 @@ class Metrics:
             name = _OTHER
         return meters.setdefault(name, OperationMeter([0] * len(_STATUS_CLASSES), [0] * (len(DURATION_BOUNDS) + 1)))
 
-    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+    def counter(self, name: str, meaning: str, read: Callable[[], float], **labels: str) -> None:
+        """Show what `read` returns, which only grows, at each scrape as the counter `lightningstor_{name}_total`."""
+        self._readings[name, tuple(labels.items())] = _Reading(f"lightningstor_{name}", meaning, read, labels, True)
+
+    def gauge(self, name: str, meaning: str, read: Callable[[], float], **labels: str) -> None:
         """Show what `read` returns at each scrape under `lightningstor_{name}`; a later one of the name replaces it."""
-        self._gauges[name] = _Gauge(f"lightningstor_{name}", meaning, read)
+        self._readings[name, tuple(labels.items())] = _Reading(f"lightningstor_{name}", meaning, read, labels, False)
 
     def render(self) -> bytes:
         """All metrics in the text format that Prometheus scrapes (version 0.0.4), the process's own included."""
@@ -138,7 +146,7 @@ class Metrics:
         """The families, as prometheus_client asks for them."""
         yield from self._request_families()
         yield self._size_family()
-        yield from self._gauge_families()
+        yield from self._reading_families()
 
     def _request_families(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -181,11 +189,17 @@ class Metrics:
         sizes.add_metric([], _cumulative(SIZE_BOUNDS, self._sizes), float(self._sizes_sum))
         return sizes
 
-    def _gauge_families(self) -> Iterator[Metric]:
-        from prometheus_client.core import GaugeMetricFamily
+    def _reading_families(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        for gauge in self._gauges.values():
-            yield GaugeMetricFamily(gauge.name, gauge.meaning, value=gauge.read())
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+        for reading in self._readings.values():
+            family = families.get(reading.name)
+            if family is None:
+                kind = CounterMetricFamily if reading.grows else GaugeMetricFamily
+                family = families[reading.name] = kind(reading.name, reading.meaning, labels=list(reading.labels))
+            family.add_metric(list(reading.labels.values()), reading.read())
+        yield from families.values()
 
 
 def _cumulative(bounds: tuple[float, ...], counts: list[int]) -> list[tuple[str, float]]:
