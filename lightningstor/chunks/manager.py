@@ -61,7 +61,7 @@ class ChunkManager:
         self.budget: Final = budget
         self.world: Final = world
         self.workers: Final = workers
-        self._pool = BufferPool()
+        self.pool: Final = BufferPool(budget.limit // 4)
 
     def writer(self, data_id: int, *, size: int | None = None, digests: DigestPipeline | None = None) -> ObjectWriter:
         """A writer for one object's bytes.
@@ -79,7 +79,7 @@ class ChunkManager:
         The references' own offsets are not looked at: a caller that knows the segment in which a range begins passes
         the references from there on. Async ones are asked for as they are needed.
         """
-        return ObjectStream(self.store, self.budget, self._pool, refs, offset, length)
+        return ObjectStream(self.store, self.budget, self.pool, refs, offset, length)
 
     async def store_object(self, data_id: int, content: Buffer) -> list[ChunkRef]:
         """Write an object that is in memory; its chunks, durable. If it fails, nothing is left."""

@@ -4,7 +4,8 @@
 
 A batch is 1 MiB at first and up to 4 MiB in a long body, so that a hop's 100 µs weigh little; it never crosses the
 end of a chunk. While one batch is in flight the next is gathered. The last batch of a chunk and its sealing are one
-hop, and the next chunk is written meanwhile.
+hop, and the next chunk is written meanwhile. The bytes lie in buffers of the daemon's one budget from the moment that
+they are received: `room` says where.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from lightningstor.chunks.api import Buffer, ChunkRef, ChunkWriter
+from lightningstor.chunks.batch import Batch
+from lightningstor.chunks.buffers import LEAST_BUFFER, PIECE_SIZE, buffer_size
 from lightningstor.chunks.digest import DigestLane, DigestPipeline
 from lightningstor.chunks.work import Job
 from lightningstor.errors import StoreError
@@ -32,19 +35,7 @@ _FIRST_BATCH: Final = 1 << 20
 # From so many bytes of the body on, batches of that size.
 _LONG_BODY, _LONG_BATCH = 4 << 20, 2 << 20
 _LONGEST_BODY, _LONGEST_BATCH = 16 << 20, 4 << 20
-_SMALL_PIECE: Final = 16 << 10
 _SEALS_AT_ONCE: Final = 2
-
-
-class _Batch:
-    """Pieces that belong together, and the room in the budget that they take until every job on them is done."""
-
-    __slots__ = ("jobs_left", "pieces", "size")
-
-    def __init__(self, pieces: list[Buffer], size: int) -> None:
-        self.pieces = pieces
-        self.size = size
-        self.jobs_left = 0
 
 
 class _Chunk:
@@ -65,7 +56,7 @@ class ObjectWriter:
 
         async with manager.writer(data_id, size=length, digests=pipeline) as writer:
             async for piece in body:
-                await writer.append(piece)
+                await writer.append(piece)      # or receive into `room` and say `filled`
             refs = await writer.finish()
             …                               # the bytes are durable; publish them
             writer.keep()
@@ -83,8 +74,7 @@ class ObjectWriter:
         self._lanes: tuple[DigestLane, ...] = () if digests is None else digests.lanes
         self.received = 0
         """Bytes appended so far."""
-        self._gathered: list[Buffer] = []
-        self._gathered_size = 0
+        self._gathered = self._new_batch()
         self._chunk = _Chunk(0, 0)
         self._in_flight: list[Job] = []
         self._sealing: deque[tuple[_Chunk, Job]] = deque()
@@ -107,30 +97,56 @@ class ObjectWriter:
         """How large the next piece had best be, in bytes: less than 1 MiB when memory is short."""
         return self._budget.share(_FIRST_BATCH)
 
-    async def append(self, piece: Buffer) -> None:
-        """Take the next piece of the body. It returns when there is room for more, not when the piece is written.
+    async def room(self) -> memoryview:
+        """Where the next bytes of the body are to be put: fill it from its start and call `filled`, or `leave_room`.
 
-        Immutable pieces (bytes, and views of bytes) are kept as they are; others are copied.
+        Waits as `append` does. The room is good until the next checkpoint.
+
+        Raises:
+            StorageFull, StorageReadOnly, StoreClosed: the store refused an earlier batch.
+        """
+        self._check_usable()
+        while not self._gathered.free:
+            size = self._next_buffer()
+            if not size:
+                await self._send_batch()
+            elif self._budget.take_nowait(size):
+                self._add_buffer(size)
+            else:
+                # Whoever waits for room must hold none.
+                await self._send_batch()
+                await self._settle_all()
+                size = self._next_buffer()
+                await self._budget.take(size)
+                self._add_buffer(size)
+        return self._gathered.free
+
+    def filled(self, count: int) -> None:
+        """The next `count` bytes of the body have been put in the room."""
+        if not self._gathered.size:
+            self._budget.add_collector(self._write_now)
+        self._gathered.filled(count)
+        self.received += count
+
+    def leave_room(self) -> None:
+        """Nothing comes for now: don't keep room that is empty from others."""
+        self._gathered.drop_unused()
+
+    async def append(self, piece: Buffer) -> None:
+        """Take a copy of the next piece of the body. It returns when there was room, not when the piece is written.
 
         Raises:
             StorageFull, StorageReadOnly, StoreClosed: the store refused an earlier piece or this one.
         """
         self._check_usable()
-        rest = _lasting(piece)
+        rest = memoryview(piece)
         while rest:
-            room = self._room()
-            if not room:
-                await self._send_batch()
-                continue
-            part = rest if len(rest) <= room else memoryview(rest)[:room]
-            if not self._budget.take_nowait(len(part)):
-                # Whoever waits for room must hold none.
-                await self._send_batch()
-                await self._settle_all()
-                await self._budget.take(len(part))
-            self._gather(part)
-            rest = b"" if part is rest else memoryview(rest)[room:]
-        if self._size is not None and self.received < self._size and not self._room():
+            room = await self.room()
+            count = min(len(room), len(rest))
+            room[:count] = rest[:count]
+            self.filled(count)
+            rest = rest[count:]
+        if self._size is not None and self.received < self._size and not (self._gathered.free or self._next_buffer()):
             await self._send_batch()
 
     def take_sealed(self) -> list[ChunkRef]:
@@ -169,7 +185,7 @@ class ObjectWriter:
         self._ended = True
         with trio.CancelScope(shield=True):
             await self._wait_all()
-            self._drop_gathered()
+            self._take_gathered().release()
             chunks = [chunk for chunk, _ in self._sealing]
             self._sealing.clear()
             for chunk in [*chunks, self._chunk]:
@@ -183,52 +199,55 @@ class ObjectWriter:
 
     # Gathering
 
-    def _room(self) -> int:
-        """Bytes that the batch being gathered may still take."""
+    def _new_batch(self) -> Batch:
+        return Batch(self._manager.pool, self._budget)
+
+    def _next_buffer(self) -> int:
+        """The size of a further buffer for the batch being gathered, in bytes; 0: it has enough."""
         if self.received < _LONG_BODY:
-            batch = _FIRST_BATCH
+            most = _FIRST_BATCH
         else:
-            batch = _LONG_BATCH if self.received < _LONGEST_BODY else _LONGEST_BATCH
-        left_in_chunk = self._manager.chunk_size - self._chunk.filled
-        return max(0, min(self._budget.share(batch), left_in_chunk) - self._gathered_size)
+            most = _LONG_BATCH if self.received < _LONGEST_BODY else _LONGEST_BATCH
+        gathered = self._gathered.size
+        share = self._budget.share(most) - gathered
+        left = self._left_in_chunk()
+        if not left or (gathered and share < LEAST_BUFFER):
+            return 0
+        if self._size is not None and self.received < self._size:
+            left = min(left, self._size - self.received)
+        fitting = 1 << (min(max(share, LEAST_BUFFER), PIECE_SIZE).bit_length() - 1)
+        return min(buffer_size(left), fitting)
 
-    def _gather(self, part: Buffer) -> None:
-        """Add a part, for which room is booked. Small ones are joined: each would cost a call in every hop."""
-        if not self._gathered:
-            self._budget.add_collector(self._write_now)
-        last = self._gathered[-1] if self._gathered else None
-        if len(part) > _SMALL_PIECE:
-            self._gathered.append(part)
-        elif isinstance(last, bytearray):
-            last += part
-        else:
-            self._gathered.append(bytearray(part))
-        self._gathered_size += len(part)
-        self.received += len(part)
+    def _left_in_chunk(self) -> int:
+        return self._manager.chunk_size - self._chunk.filled - self._gathered.size
 
-    def _drop_gathered(self) -> None:
+    def _add_buffer(self, size: int) -> None:
+        self._gathered.add_buffer(size, min(size, self._left_in_chunk()))
+
+    def _take_gathered(self) -> Batch:
+        """The batch that was being gathered; the next one begins."""
+        batch, self._gathered = self._gathered, self._new_batch()
         self._budget.remove_collector(self._write_now)
-        self._budget.give_back(self._gathered_size)
-        self._gathered, self._gathered_size = [], 0
+        return batch
 
     # Sending
 
     def _make_jobs(self, last: bool) -> list[Job]:
         """Turn what is gathered into the jobs of one batch. The ones before must be done: digests go in order."""
-        batch = _Batch(self._gathered, self._gathered_size)
-        self._gathered, self._gathered_size = [], 0
-        self._budget.remove_collector(self._write_now)
+        batch = self._take_gathered()
+        batch.drop_unused()
+        pieces = batch.pieces()
         chunk = self._chunk
         chunk.filled += batch.size
         ends_chunk = last or chunk.filled == self._manager.chunk_size
         ended = partial(self._job_ended, batch)
-        write = Job(partial(self._write, chunk, batch.pieces, ends_chunk), ended)
+        write = Job(partial(self._write, chunk, pieces, ends_chunk), ended)
         run = self._manager.world.blocking.run
         hops: list[tuple[DigestLane, ...]] = [(lane,) for lane in self._lanes] if batch.size else []
         if last and batch.size <= _FIRST_BATCH and hops:
             # The sync takes longer than the digests: one hop less costs no time.
             hops = [self._lanes]
-        jobs = [write, *(Job(partial(run, _update, lanes, batch.pieces), ended) for lanes in hops)]
+        jobs = [write, *(Job(partial(run, _update, lanes, pieces), ended) for lanes in hops)]
         batch.jobs_left = len(jobs)
         if ends_chunk:
             self._sealing.append((chunk, write))
@@ -245,7 +264,7 @@ class ObjectWriter:
             last: the chunk ends here, however little it holds.
         """
         await self._settle()
-        if not self._gathered and not (last and self._chunk.filled):
+        if not self._gathered.size and not (last and self._chunk.filled):
             return
         write, *digests = self._make_jobs(last)
         # Nothing but digests runs beside the last write: it needs no worker, once they are on their way.
@@ -264,16 +283,16 @@ class ObjectWriter:
 
     def _write_now(self) -> None:
         """Somebody waits for room: write the batch as it is, if nothing is in flight. See `BufferBudget`."""
-        if not self._gathered or not all(job.done for job in self._in_flight):
+        if not self._gathered.size or not all(job.done for job in self._in_flight):
             return
         if any(job.error for job in (*self._in_flight, *(job for _, job in self._sealing))):
             # It will never be written: the next call of the owner raises why.
-            self._drop_gathered()
+            self._take_gathered().release()
         elif self._manager.workers.has_room(1 + len(self._lanes)):
             for job in self._make_jobs(last=False):
                 self._manager.workers.submit_nowait(job)
 
-    async def _write(self, chunk: _Chunk, pieces: list[Buffer], ends_chunk: bool) -> None:
+    async def _write(self, chunk: _Chunk, pieces: list[memoryview], ends_chunk: bool) -> None:
         """In a worker: write a batch, and seal the chunk behind its last one."""
         if chunk.writer is None:
             chunk.writer = await self._manager.store.begin(chunk_id(self._data_id, chunk.index))
@@ -282,12 +301,10 @@ class ObjectWriter:
         else:
             await chunk.writer.append(pieces)
 
-    def _job_ended(self, batch: _Batch) -> None:
+    def _job_ended(self, batch: Batch) -> None:
         batch.jobs_left -= 1
         if not batch.jobs_left:
-            # Jobs outlive their work; the bytes must not.
-            batch.pieces.clear()
-            self._budget.give_back(batch.size)
+            batch.release()
 
     # Waiting
 
@@ -335,15 +352,6 @@ class ObjectWriter:
                 raise job.error
 
 
-def _update(lanes: tuple[DigestLane, ...], pieces: list[Buffer]) -> None:
+def _update(lanes: tuple[DigestLane, ...], pieces: list[memoryview]) -> None:
     for lane in lanes:
         lane.update(pieces)
-
-
-def _lasting(piece: Buffer) -> Buffer:
-    """The piece, or a copy of it if somebody may change it."""
-    if isinstance(piece, bytes):
-        return piece
-    if isinstance(piece, memoryview) and isinstance(piece.obj, bytes) and piece.contiguous:
-        return piece
-    return bytes(piece)

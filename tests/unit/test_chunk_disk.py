@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ import trio.testing
 
 from lightningstor.chunks import disk as disk_module
 from lightningstor.chunks.api import Buffer
+from lightningstor.chunks.buffers import new_buffer
 from lightningstor.chunks.disk import OsDisk
 from lightningstor.chunks.group_sync import GroupSync
 
@@ -20,9 +23,25 @@ def pieces_of(*sizes: int) -> list[bytes]:
     return [os.urandom(size) for size in sizes]
 
 
-@pytest.fixture(params=["whole", "short", "no vectors"])
+@pytest.fixture(params=["whole", "short", "no vectors", "not direct", "never direct"])
 def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> OsDisk:
-    """The disk as it is; with calls that do only a part of what they are asked; and where there are no vector calls."""
+    """The disk as it is; with calls that do only a part of what they are asked; where there are no vector calls; on a
+    file system that refuses direct writes, when it is asked for them or only when they come."""
+    if request.param == "never direct":
+
+        def refuse(descriptor: int, command: int, flags: int) -> int:
+            raise OSError(errno.EINVAL, "no direct writes here")
+
+        monkeypatch.setattr(fcntl, "fcntl", refuse)
+    elif request.param == "not direct":
+        write_anyhow = os.pwritev
+
+        def refuse_direct(descriptor: int, buffers: Sequence[Buffer], offset: int) -> int:
+            if fcntl.fcntl(descriptor, fcntl.F_GETFL) & getattr(os, "O_DIRECT", 0):
+                raise OSError(errno.EINVAL, "not these buffers")
+            return write_anyhow(descriptor, buffers, offset)
+
+        monkeypatch.setattr(os, "pwritev", refuse_direct)
     if request.param == "short":
         pwritev, pwrite, preadv, pread = os.pwritev, os.pwrite, os.preadv, os.pread
 
@@ -56,6 +75,42 @@ def test_all_pieces_are_written(disk: OsDisk, tmp_path: Path, sizes: tuple[int, 
     disk.close(descriptor)
     disk.sync_directory(str(tmp_path))
     assert Path(path).read_bytes() == b"begin" + b"".join(pieces)
+
+
+@pytest.mark.parametrize("offset", [0, 4096, 1000])
+@pytest.mark.parametrize(
+    "sizes", [(65536, 65536), (65536, 70_000, 151), (0, 131_072, 0, 151), (60_000, 151), (4096, 9)]
+)
+def test_pages_of_memory_are_written(disk: OsDisk, tmp_path: Path, sizes: tuple[int, ...], offset: int) -> None:
+    """What lies in pages of its own gets to its place like everything else, though it may go past the page cache."""
+    buffers = [new_buffer(size) for size in sizes]
+    for buffer in buffers:
+        buffer[:] = os.urandom(len(buffer))
+    path = str(tmp_path / "file")
+    descriptor = disk.create(path)
+    disk.write(descriptor, buffers, offset)
+    disk.write(descriptor, [b"end"], offset + sum(sizes))
+    disk.sync(descriptor)
+    disk.close(descriptor)
+    assert Path(path).read_bytes() == bytes(offset) + b"".join(buffers) + b"end"
+
+
+def test_large_writes_leave_the_page_cache_alone(tmp_path: Path) -> None:
+    """Where the file system writes directly, the whole pages of a large write are not kept in memory."""
+    disk = OsDisk()
+    path = str(tmp_path / "file")
+    buffer = new_buffer(1 << 20)
+    descriptor = disk.create(path)
+    disk.write(descriptor, [buffer, b"end"], 0)
+    disk.sync(descriptor)
+    disk.close(descriptor)
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT))
+    except (AttributeError, OSError):
+        pytest.skip("no direct writes on this file system")
+    descriptor = disk.open(path)
+    assert disk.read_cached(descriptor, new_buffer(4096), 0) == 0
+    disk.close(descriptor)
 
 
 @pytest.mark.parametrize("sizes", [(10,), (0, 10), (1, 1, 8), (10, 5), (4, 20), (30,), (3, 0, 30, 4)])
