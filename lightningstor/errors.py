@@ -21,24 +21,32 @@ __all__ = [
     "CompletionInProgress",
     "Contention",
     "CurrentIsDeleteMarker",
+    "EntityExists",
+    "EntityFixed",
+    "EntityInUse",
     "EntityTooLarge",
     "EntityTooSmall",
     "FormatTooNew",
+    "IamLimitExceeded",
     "IncompleteBody",
     "InvalidArgument",
     "InvalidBucketName",
     "InvalidBucketState",
+    "InvalidEntity",
     "InvalidKey",
     "InvalidPart",
     "InvalidPartNumber",
     "InvalidPartOrder",
+    "InvalidQuota",
     "InvalidRange",
     "InvalidRequest",
     "InvalidTag",
     "InvalidVersionId",
     "KeyTooLong",
+    "MalformedPolicy",
     "MetadataTooLarge",
     "NoSuchBucket",
+    "NoSuchEntity",
     "NoSuchKey",
     "NoSuchTagSet",
     "NoSuchUpload",
@@ -391,11 +399,81 @@ class Unauthenticated(StoreError):
 
 
 @define(slots=True)
+class NoSuchEntity(StoreError):
+    """There is no such organisation, project, principal, group, key or grant."""
+
+    kind: str
+    id: str
+
+
+@define(slots=True)
+class EntityExists(StoreError):
+    """There is an organisation, project, principal or group of that id already."""
+
+    kind: str
+    id: str
+
+
+@define(slots=True)
+class EntityInUse(StoreError):
+    """What others still belong to cannot be deleted."""
+
+    kind: str
+    id: str
+    reason: str
+
+
+@define(slots=True)
+class EntityFixed(StoreError):
+    """What the configuration defines is changed there and nowhere else."""
+
+    kind: str
+    id: str
+
+
+@define(slots=True)
+class InvalidEntity(StoreError):
+    """An organisation, project, principal, group, key or token cannot be as it was asked for."""
+
+    kind: str
+    reason: str
+
+
+@define(slots=True)
+class MalformedPolicy(StoreError):
+    """A statement, or a policy, says something that this version does not understand."""
+
+    reason: str
+
+
+@define(slots=True)
+class IamLimitExceeded(StoreError):
+    """There are as many keys or grants as one principal, group or organisation may have."""
+
+    what: str
+    limit: int
+
+
+@define(slots=True)
 class QuotaExceeded(StoreError):
-    """The write would take usage over a quota; nothing was stored."""
+    """The write would take usage over a quota; nothing was stored.
+
+    Args:
+        scope: in words, whose quota it is: "bucket photos", "project web of organisation acme".
+        quota: the limit's name: "max_objects", "max_total_size_bytes".
+        limit: its value.
+    """
 
     scope: str
+    quota: str
     limit: int
+
+
+@define(slots=True)
+class InvalidQuota(StoreError):
+    """The limits are none that the scope can have."""
+
+    reason: str
 
 
 # The machine beneath

@@ -22,6 +22,7 @@ __all__ = [
     "MULTIPART_UPLOAD",
     "OBJECT_VERSION",
     "PART_LIST",
+    "QUOTA",
     "RECORD_FORMAT",
     "UPLOAD_PART",
     "VERSION_SUMMARY",
@@ -115,6 +116,7 @@ OBJECT_VERSION: Final = RecordCodec(records.ObjectVersion, {0: _object_from_v0})
 VERSION_SUMMARY: Final = RecordCodec(records.VersionSummary, {0: _object_from_v0})
 MANIFEST: Final = RecordCodec(records.Manifest)
 PART_LIST: Final = RecordCodec(records.PartList)
+QUOTA: Final = RecordCodec(records.QuotaRecord)
 UPLOAD_PART: Final = RecordCodec(records.UploadPart)
 MULTIPART_UPLOAD: Final = RecordCodec(records.MultipartUpload)
 GC_ENTRY: Final = RecordCodec(records.GcEntry)

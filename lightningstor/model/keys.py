@@ -13,11 +13,16 @@ from typing import Final
 
 __all__ = [
     "BOOT",
+    "BUCKETS",
     "BUCKETS_BY_NAME",
     "DATA",
     "GC",
     "GC_END",
+    "QUOTAS",
     "ROOT",
+    "TOTALS",
+    "TOTALS_COUNTED",
+    "UPLOADS",
     "UPLOADS_BY_BUCKET",
     "USAGE",
     "access_key_of",
@@ -45,7 +50,11 @@ __all__ = [
     "objects_of",
     "part",
     "parts_of",
+    "quota",
     "split_version",
+    "total_buckets",
+    "total_bytes",
+    "total_objects",
     "unescape",
     "upload",
     "upload_index",
@@ -63,9 +72,14 @@ DATA: Final = ROOT + b"data/"
 GC: Final = ROOT + b"gc/"
 GC_END: Final = ROOT + b"gc0"
 BOOT: Final = ROOT + b"boot"
-BUCKETS_BY_NAME: Final = ROOT + b"buckets/by-name/"
-UPLOADS_BY_BUCKET: Final = ROOT + b"uploads/by-bucket/"
+BUCKETS: Final = ROOT + b"buckets/"
+BUCKETS_BY_NAME: Final = BUCKETS + b"by-name/"
+UPLOADS: Final = ROOT + b"uploads/"
+UPLOADS_BY_BUCKET: Final = UPLOADS + b"by-bucket/"
 USAGE: Final = ROOT + b"usage/"
+TOTALS: Final = ROOT + b"totals/"
+TOTALS_COUNTED: Final = ROOT + b"totals-counted"
+QUOTAS: Final = ROOT + b"quotas/"
 
 _BOOT_BITS: Final = 23
 _COUNTER_BITS: Final = 40
@@ -256,9 +270,12 @@ def upload_index(bucket_id: str, key: str, upload_id: str) -> bytes:
 # Usage
 
 
+def _scope(org_id: str, project_id: str | None) -> str:
+    return org_id if project_id is None else f"{org_id}/{project_id}"
+
+
 def _usage(org_id: str, project_id: str | None, bucket_id: str) -> str:
-    scope = org_id if project_id is None else f"{org_id}/{project_id}"
-    return f"lightningstor/usage/{scope}/{bucket_id}"
+    return f"lightningstor/usage/{_scope(org_id, project_id)}/{bucket_id}"
 
 
 def usage_objects(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
@@ -269,6 +286,26 @@ def usage_objects(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
 def usage_bytes(org_id: str, project_id: str | None, bucket_id: str) -> bytes:
     """Counter: bytes of all versions and of the parts of open uploads."""
     return f"{_usage(org_id, project_id, bucket_id)}/bytes".encode()
+
+
+def total_objects(org_id: str, project_id: str | None) -> bytes:
+    """Counter: the objects of all buckets of an organisation, its projects' included, or of one project."""
+    return f"lightningstor/totals/{_scope(org_id, project_id)}/objects".encode()
+
+
+def total_bytes(org_id: str, project_id: str | None) -> bytes:
+    """Counter: the same of bytes."""
+    return f"lightningstor/totals/{_scope(org_id, project_id)}/bytes".encode()
+
+
+def total_buckets(org_id: str, project_id: str | None) -> bytes:
+    """Counter: the same of buckets."""
+    return f"lightningstor/totals/{_scope(org_id, project_id)}/buckets".encode()
+
+
+def quota(org_id: str, project_id: str | None) -> bytes:
+    """The limits set for an organisation or a project."""
+    return f"lightningstor/quotas/{_scope(org_id, project_id)}".encode()
 
 
 # Credentials

@@ -33,6 +33,8 @@ __all__ = [
     "Owner",
     "PartEntry",
     "PartList",
+    "QuotaRecord",
+    "StorageLimits",
     "UploadPart",
     "VersionSummary",
 ]
@@ -55,6 +57,31 @@ class BucketQuota(Struct, frozen=True, omit_defaults=True, gc=False):
 
     max_size_bytes: int | None = None
     max_objects: int | None = None
+
+
+class StorageLimits(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Limits of an organisation or a project (SPEC.md §7.4); None: no limit.
+
+    Args:
+        max_buckets: buckets; an organisation's projects' count in it.
+        max_total_size_bytes: bytes of all its buckets together, each counted as the bucket's usage counts it.
+        max_objects_per_bucket: versions that are no delete markers, in each of its buckets.
+        max_object_size_bytes: of each object.
+    """
+
+    max_buckets: int | None = None
+    max_total_size_bytes: int | None = None
+    max_objects_per_bucket: int | None = None
+    max_object_size_bytes: int | None = None
+
+
+class QuotaRecord(Struct, frozen=True, omit_defaults=True, gc=False):
+    """The limits that were set for an organisation, or for a project of it."""
+
+    v: int
+    org_id: str
+    project_id: str | None
+    limits: StorageLimits
 
 
 class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):

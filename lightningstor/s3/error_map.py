@@ -305,9 +305,21 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     # Access and limits. Why access was denied is for the log: it may tell of other tenants.
     store.AccessDenied: Row("AccessDenied", 403, DENIED, "Access Denied"),
     store.Unauthenticated: Row("AccessDenied", 403, UNAUTHENTICATED, "Access Denied"),
-    store.QuotaExceeded: Row(
-        "QuotaExceeded", 403, EXHAUSTED, "Storage quota exceeded", {"Scope": "scope", "Limit": "limit"}
+    # AWS IAM's codes, for the same facts.
+    store.NoSuchEntity: Row("NoSuchEntity", 404, NOT_FOUND, "There is no {kind} {id}."),
+    store.EntityExists: Row("EntityAlreadyExists", 409, EXISTS, "There is a {kind} {id} already."),
+    store.EntityInUse: Row("DeleteConflict", 409, STATE, "The {kind} {id} cannot be deleted: {reason}."),
+    store.EntityFixed: Row(
+        "UnmodifiableEntity", 400, STATE, "The {kind} {id} comes from the configuration and is changed there."
     ),
+    store.InvalidEntity: Row("ValidationError", 400, INVALID, "The {kind} cannot be so: {reason}."),
+    store.MalformedPolicy: Row("MalformedPolicy", 400, INVALID, "{reason}"),
+    store.IamLimitExceeded: Row("LimitExceeded", 409, EXHAUSTED, "No more than {limit} {what}."),
+    store.QuotaExceeded: Row(
+        "QuotaExceeded", 403, EXHAUSTED, "Storage quota exceeded: {quota} of {scope} is {limit}",
+        {"Scope": "scope", "Quota": "quota", "Limit": "limit"},
+    ),
+    store.InvalidQuota: Row("InvalidArgument", 400, INVALID, "{reason}"),
     # The machine beneath: what it is, the log knows.
     store.BytesCorrupt: Row("InternalError", 500, DATA_LOSS, _INTERNAL, level="critical"),
     store.BytesMissing: Row("InternalError", 500, DATA_LOSS, _INTERNAL, level="critical"),

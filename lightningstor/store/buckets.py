@@ -14,7 +14,6 @@ from lightningstor.errors import (
     BucketNotEmpty,
     InvalidBucketState,
     NoSuchBucket,
-    QuotaExceeded,
 )
 from lightningstor.kv.api import ABSENT, Applied, Check, KvReads, Put, Txn
 from lightningstor.model import keys
@@ -53,7 +52,7 @@ class Buckets:
         Raises:
             BucketAlreadyOwnedByYou: the name is held in the same organisation and project.
             BucketAlreadyExists: somebody else holds it.
-            QuotaExceeded: the organisation has as many buckets as it may.
+            QuotaExceeded: the organisation or the project has as many buckets as it may.
         """
         ctx = self.ctx
         if tags:
@@ -72,9 +71,9 @@ class Buckets:
             region=region,
             tags=tags or None,
         )
-        await self._check_bucket_count(org_id)
         name_key = keys.bucket_by_name(name)
         row_key = keys.bucket(org_id, project_id, name)
+        adds, ceilings = ctx.accounts.bucket_adds(org_id, project_id, 1)
         outcome = await commit(
             ctx.kv,
             Txn(
@@ -83,21 +82,18 @@ class Buckets:
                     Put(name_key, encode(BucketName(RECORD_FORMAT, org_id, project_id))),
                     Put(row_key, encode(bucket)),
                 ],
+                adds=adds,
             ),
         )
         if isinstance(outcome, Applied):
             return bucket
+        if outcome.ceiling is not None:
+            raise ceilings[outcome.key].exceeded()
         row = await ctx.kv.get(name_key)
         holder = None if row is None else BUCKET_NAME.decode(row.value, row.key)
         if holder is not None and (holder.org_id, holder.project_id) == (org_id, project_id):
             raise BucketAlreadyOwnedByYou(name)
         raise BucketAlreadyExists(name)
-
-    async def _check_bucket_count(self, org_id: str) -> None:
-        limit = self.ctx.limits.max_buckets
-        prefix = keys.buckets_of_org(org_id)
-        if len(await self.ctx.kv.scan(prefix, keys.end_of(prefix), limit)) >= limit:
-            raise QuotaExceeded(f"buckets in organisation {org_id}", limit)
 
     async def get(self, name: str) -> Bucket:
         """The bucket.
@@ -211,16 +207,21 @@ class Buckets:
             project_id=bucket.project_id,
             bucket_id=bucket.bucket_id,
         )
-        outcome = await commit(
-            ctx.kv,
-            Txn(
-                checks=[check, Check(located.name_row.key, located.name_row.revision)],
-                puts=[Put(keys.gc(ctx.world.clock.now_ms(), f"bucket-{bucket.bucket_id}"), encode(entry))],
-                deletes=[located.row.key, located.name_row.key, *usage_keys(bucket)],
-            ),
-        )
-        if not isinstance(outcome, Applied):
-            raise NoSuchBucket(bucket.name)
+        checks = [check, Check(located.name_row.key, located.name_row.revision)]
+        puts = [Put(keys.gc(ctx.world.clock.now_ms(), f"bucket-{bucket.bucket_id}"), encode(entry))]
+        counters = usage_keys(bucket)
+        while True:
+            # What parts of open uploads count goes with the bucket; the refund of an aborted one may come between.
+            rows = await ctx.kv.get_many(counters)
+            counted = [Check(key, row.revision if row else ABSENT) for key, row in zip(counters, rows, strict=True)]
+            objects, size = (int(row.value) if row else 0 for row in rows)
+            adds = ctx.accounts.removal_adds(bucket, objects, size)
+            deletes = [located.row.key, located.name_row.key, *counters]
+            outcome = await commit(ctx.kv, Txn([*checks, *counted], puts, deletes, adds))
+            if isinstance(outcome, Applied):
+                return
+            if outcome.key not in counters:
+                raise NoSuchBucket(bucket.name)
 
 
 async def _is_empty(kv: KvReads, bucket: Bucket) -> bool:

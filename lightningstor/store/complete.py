@@ -43,7 +43,7 @@ from lightningstor.model.records import (
     PartList,
     UploadPart,
 )
-from lightningstor.store.api import CompletePart, WriteConditions, Written
+from lightningstor.store.api import CompletePart, StoreLimits, WriteConditions, Written
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.multipart import DEFAULT_ALGORITHM, UploadsFinder
@@ -142,7 +142,9 @@ class Completions:
         body: BodyRef | None = None
         try:
             rows = await self._uploaded(upload.upload_id)
-            composition = _compose(self.ctx, upload, parts, rows)
+            limits = self.ctx.limits
+            size_limit = self.ctx.accounts.of(located.bucket).object_size_limit(limits.max_object_size_bytes)
+            composition = _compose(limits, size_limit, upload, parts, rows)
             _check_expectations(upload, composition, checksum, checksum_type, size)
             body = await self._write_part_list(composition)
             return await self._publish(located, upload, frozen_row, composition, body, conditions)
@@ -238,7 +240,11 @@ class Completions:
 
 
 def _compose(
-    ctx: StoreContext, upload: MultipartUpload, wanted: Sequence[CompletePart], found: dict[int, UploadPart]
+    limits: StoreLimits,
+    size_limit: int,
+    upload: MultipartUpload,
+    wanted: Sequence[CompletePart],
+    found: dict[int, UploadPart],
 ) -> _Composition:
     """Hold the caller's list against the parts.
 
@@ -258,15 +264,15 @@ def _compose(
         for algorithm, value in part.checksums.items():
             if stored.checksum is None or (stored.checksum.algorithm, stored.checksum.value) != (algorithm, value):
                 raise InvalidPart(upload.upload_id, part.number, part.etag, "the part's checksum differs")
-        if stored.size < ctx.limits.min_part_size_bytes and index < len(wanted) - 1:
-            raise EntityTooSmall(part.number, stored.size, ctx.limits.min_part_size_bytes, part.etag)
+        if stored.size < limits.min_part_size_bytes and index < len(wanted) - 1:
+            raise EntityTooSmall(part.number, stored.size, limits.min_part_size_bytes, part.etag)
         entries.append(PartEntry(part.number, offset, stored.size, stored.etag, stored.body, stored.checksum))
         digests += bytes.fromhex(stored.etag)
         offset += stored.size
     if not entries:
         raise InvalidPart(upload.upload_id, 0, "", "the list of parts is empty")
-    if offset > ctx.limits.max_object_size_bytes:
-        raise EntityTooLarge(offset, ctx.limits.max_object_size_bytes)
+    if offset > size_limit:
+        raise EntityTooLarge(offset, size_limit)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(entries)}"
     unused = sum(part.size for part in found.values()) - offset
     return _Composition(tuple(entries), offset, etag, _checksum_of(upload, entries), unused)

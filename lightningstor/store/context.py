@@ -14,6 +14,7 @@ from lightningstor.ports import World
 from lightningstor.store.api import StoreLimits
 from lightningstor.store.ids import IdClock
 from lightningstor.store.latches import Latches
+from lightningstor.store.usage import Accounts
 
 __all__ = ["DataIds", "Pins", "StoreContext", "commit", "next_boot"]
 
@@ -62,6 +63,7 @@ class StoreContext:
     boot: int
     ids: IdClock
     data_ids: DataIds
+    accounts: Accounts
     latches: Latches = field(factory=Latches)
     pins: Pins = field(factory=Pins)
 

@@ -157,7 +157,7 @@ class Copies:
             )
 
         try:
-            return await publish(self.ctx, self.catalog, bucket, key, Publication(build), conditions)
+            return await publish(self.ctx, self.catalog, bucket, key, Publication(build, sized=False), conditions)
         except WriteConflict:
             return None
 

@@ -29,7 +29,6 @@ from lightningstor.store.publish import (
     is_deleting,
     publish,
 )
-from lightningstor.store.usage import quota_exceeded
 
 __all__ = ["MAX_DELETES", "Deletes"]
 
@@ -152,11 +151,9 @@ class Deletes:
             parts.checks.append(Check(target_row.key, target_row.revision))
             if target.is_null:
                 parts.deletes.append(keys.null_pointer(bucket.org_id, bucket.bucket_id, key))
-        outcome = await commit(self.ctx.kv, parts.txn(bucket))
+        outcome = await commit(self.ctx.kv, parts.txn(self.ctx.accounts.of(bucket)))
         if isinstance(outcome, Applied):
             return Deleted(version_id if version_id is None else target.shown_id, target.delete_marker)
-        if outcome.ceiling is not None:
-            raise quota_exceeded(bucket, outcome)
         return None
 
     async def _promote(self, parts: TxnParts, bucket: Bucket, key: str, row_key: bytes) -> None:

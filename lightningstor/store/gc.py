@@ -10,9 +10,9 @@ from attrs import define
 from lightningstor.kv.api import Check, Row, Txn
 from lightningstor.model import keys
 from lightningstor.model.codec import GC_ENTRY, MANIFEST, PART_LIST, RECORD_FORMAT, UPLOAD_PART
-from lightningstor.model.records import BodyRef, Bucket, GcEntry, Owner, PartEntry
+from lightningstor.model.records import BodyRef, GcEntry, PartEntry
 from lightningstor.store.context import StoreContext, commit
-from lightningstor.store.publish import TxnParts
+from lightningstor.store.refund import refund_upload
 
 __all__ = ["Collector"]
 
@@ -54,6 +54,8 @@ class Collector:
                 assert entry.body is not None
                 together += [row.key, *await self._free_body(entry.body)]
             elif entry.kind == "upload":
+                if entry.refund:
+                    await refund_upload(self.ctx, row.key)
                 await self._free_upload(entry)
                 together.append(row.key)
             elif entry.kind == "record":
@@ -94,17 +96,13 @@ class Collector:
         used = await self._parts_used(entry.composed)
         prefix = keys.parts_of(entry.upload_id)
         while rows := await self.ctx.kv.scan(prefix, keys.end_of(prefix), _PARTS_PAGE):
-            parts = TxnParts()
+            deletes: list[bytes] = []
             for row in rows:
                 part = UPLOAD_PART.decode(row.value, row.key)
-                parts.deletes.append(row.key)
-                parts.checks.append(Check(row.key, row.revision))
+                deletes.append(row.key)
                 if part.body is not None and part.body.data_id not in used:
-                    parts.deletes += await self._free_body(part.body)
-                if entry.refund:
-                    parts.bytes -= part.size
-            txn = parts.txn(_bucket_of(entry)) if entry.refund else Txn(parts.checks, (), parts.deletes)
-            await commit(self.ctx.kv, txn)
+                    deletes += await self._free_body(part.body)
+            await commit(self.ctx.kv, Txn([Check(row.key, row.revision) for row in rows], (), deletes))
 
     async def _parts_used(self, composed: BodyRef | None) -> set[str]:
         if composed is None:
@@ -126,13 +124,3 @@ class Collector:
                 _, upload_id = keys.split_version(row.key, prefix)
                 await self._free_upload(GcEntry(RECORD_FORMAT, "upload", upload_id=upload_id))
                 await commit(self.ctx.kv, Txn(deletes=[row.key, keys.upload(upload_id)]))
-
-
-def _bucket_of(entry: GcEntry) -> Bucket:
-    """As much of the bucket as the usage counters' keys need."""
-    assert entry.org_id is not None
-    assert entry.bucket_id is not None
-    nobody = Owner("", "", "")
-    return Bucket(
-        RECORD_FORMAT, entry.bucket_id, "", entry.org_id, entry.project_id, "Disabled", 0, 0, nobody, region=""
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from attrs import define
 from msgspec.structs import replace
 
@@ -12,19 +14,21 @@ from lightningstor.errors import (
     InvalidPartNumber,
     NoSuchBucket,
     NoSuchUpload,
+    StoreError,
 )
 from lightningstor.kv.api import ABSENT, Applied, Check, Put, Row, Txn
 from lightningstor.model import keys
 from lightningstor.model.codec import MULTIPART_UPLOAD, RECORD_FORMAT, UPLOAD_PART, encode
 from lightningstor.model.records import GcEntry, MultipartUpload, UploadPart
+from lightningstor.store.announced import check_announced_part
 from lightningstor.store.api import BodySource, PartListing, UploadDraft
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.ingest import ingest
 from lightningstor.store.publish import Attempts, TxnParts, free_body, is_deleting
+from lightningstor.store.refund import refund_upload
 from lightningstor.store.staging import Staged, commit_staged
 from lightningstor.store.tags import check_metadata, check_object_tags
-from lightningstor.store.usage import quota_exceeded
 
 __all__ = ["DEFAULT_ALGORITHM", "Uploads", "UploadsFinder", "default_checksum_type"]
 
@@ -134,10 +138,14 @@ class Uploads:
         ctx, limits = self.ctx, self.ctx.limits
         if not 1 <= number <= limits.max_parts:
             raise InvalidPartNumber(number, limits.max_parts)
-        if body.size is not None and body.size > limits.max_part_size_bytes:
-            raise EntityTooLarge(body.size, limits.max_part_size_bytes)
-        _, upload, _ = await self.finder.open_upload(bucket, key, upload_id)
-        staged = await ingest(ctx, body, upload.checksum_algorithm or DEFAULT_ALGORITHM, limits.max_part_size_bytes)
+        located, upload, _ = await self.finder.open_upload(bucket, key, upload_id)
+        account = ctx.accounts.of(located.bucket)
+        size_limit = account.object_size_limit(limits.max_part_size_bytes)
+        if body.size is not None and body.size > size_limit:
+            raise EntityTooLarge(body.size, size_limit)
+        if account.ceilings:
+            await check_announced_part(ctx, account, upload_id, number, body.size)
+        staged = await ingest(ctx, body, upload.checksum_algorithm or DEFAULT_ALGORITHM, size_limit)
         async with staged:
             return await self._publish_part(bucket, key, upload_id, number, staged)
 
@@ -171,11 +179,13 @@ class Uploads:
                     old = UPLOAD_PART.decode(row.value, row.key)
                     parts.bytes -= old.size
                     parts.puts += free_body(ctx, old.body)
-                outcome = await commit_staged(ctx.kv, parts.txn(located.bucket), staged)
+                account = ctx.accounts.of(located.bucket)
+                account.check_object_size(part.size)
+                outcome = await commit_staged(ctx.kv, parts.txn(account), staged)
                 if isinstance(outcome, Applied):
                     return part
                 if outcome.ceiling is not None:
-                    raise quota_exceeded(located.bucket, outcome)
+                    raise account.exceeded(outcome)
             await attempts.pause()
 
     async def list_parts(self, bucket: str, key: str, upload_id: str, *, after: int = 0, limit: int) -> PartListing:
@@ -203,12 +213,15 @@ class Uploads:
         attempts = Attempts(self.ctx, f"upload {upload_id}")
         while True:
             located, upload, row = await self.finder.open_upload(bucket, key, upload_id)
-            if await self._end(located, upload, row):
+            entry_key = await self._end(located, upload, row)
+            if entry_key is not None:
+                with suppress(StoreError):  # the upload has ended; the collector gives back what could not be now
+                    await refund_upload(self.ctx, entry_key)
                 return
             await attempts.pause()
 
-    async def _end(self, located: Located, upload: MultipartUpload, row: Row) -> bool:
-        """Freeze the upload and queue its parts; the collector frees them with their usage. False: a conflict."""
+    async def _end(self, located: Located, upload: MultipartUpload, row: Row) -> bytes | None:
+        """Freeze the upload and queue its parts for the collector; gives the entry's key. None: a conflict."""
         now = self.ctx.world.clock.now_ms()
         entry = GcEntry(
             RECORD_FORMAT,
@@ -219,22 +232,23 @@ class Uploads:
             project_id=upload.project_id,
             bucket_id=upload.bucket_id,
         )
+        entry_key = keys.gc(now, f"upload-{upload.upload_id}")
         outcome = await commit(
             self.ctx.kv,
             Txn(
                 checks=[Check(located.row.key, located.row.revision), Check(row.key, row.revision)],
                 puts=[
                     Put(row.key, encode(replace(upload, status="Aborted", finished_at=now))),
-                    Put(keys.gc(now, f"upload-{upload.upload_id}"), encode(entry)),
+                    Put(entry_key, encode(entry)),
                     Put(
-                        keys.gc(now, f"record-{upload.upload_id}"),
+                        entry_key + b"-record",  # after the upload, whose refund asks the record for the bucket
                         encode(GcEntry(RECORD_FORMAT, "record", upload_id=upload.upload_id)),
                     ),
                 ],
                 deletes=[keys.upload_index(upload.bucket_id, upload.key, upload.upload_id)],
             ),
         )
-        return isinstance(outcome, Applied)
+        return entry_key if isinstance(outcome, Applied) else None
 
     async def expire(self) -> int:
         """Abort the uploads that have been open for longer than the time-out; gives their number.

@@ -13,7 +13,7 @@ import trio
 from attrs import define, field, frozen
 
 from lightningstor.errors import Contention, NoSuchBucket, NoSuchKey, PreconditionFailed
-from lightningstor.kv.api import ABSENT, Add, Applied, Check, Put, Row, Txn, TxnConflict
+from lightningstor.kv.api import ABSENT, Applied, Check, Put, Row, Txn, TxnConflict
 from lightningstor.model import keys
 from lightningstor.model.codec import OBJECT_VERSION, encode
 from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, BodyRef, Bucket, GcEntry, ObjectVersion
@@ -21,7 +21,7 @@ from lightningstor.store.api import WriteConditions, Written
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext
 from lightningstor.store.staging import Staged, commit_staged
-from lightningstor.store.usage import quota_exceeded, usage_adds
+from lightningstor.store.usage import Account
 
 __all__ = [
     "Attempts",
@@ -49,9 +49,8 @@ class TxnParts:
     objects: int = 0
     bytes: int = 0
 
-    def txn(self, bucket: Bucket) -> Txn:
-        adds: Sequence[Add] = usage_adds(bucket, self.objects, self.bytes)
-        return Txn(self.checks, self.puts, self.deletes, adds)
+    def txn(self, account: Account) -> Txn:
+        return Txn(self.checks, self.puts, self.deletes, account.adds(self.objects, self.bytes))
 
 
 @frozen
@@ -65,6 +64,7 @@ class Publication:
         bytes: change of the bucket's bytes besides those of the new and the replaced version.
         again: called after a conflict on one of `checks`; raises if there is no sense in another try.
         staged: the bytes that the transaction refers to; told of each commit and of how it ended.
+        sized: whether the limit on the size of objects is asked; not where bytes stay that are stored already.
     """
 
     build: Callable[[str, bool, ObjectVersion | None], ObjectVersion]
@@ -74,6 +74,7 @@ class Publication:
     bytes: int = 0
     again: Callable[[TxnConflict], None] | None = None
     staged: Staged | None = None
+    sized: bool = True
 
 
 class Attempts:
@@ -147,7 +148,8 @@ async def publish(
     """Make a new current version, or change nothing.
 
     Raises:
-        NoSuchBucket, NoSuchKey, PreconditionFailed, QuotaExceeded, Contention, StorageReadOnly, StorageFull
+        NoSuchBucket, NoSuchKey, PreconditionFailed, Contention, StorageReadOnly, StorageFull
+        QuotaExceeded, EntityTooLarge: a quota forbids it.
         CommitUndetermined: it may or may not have happened; what was staged must stay.
     """
     located = await catalog.locate(bucket)
@@ -193,11 +195,14 @@ async def _attempt(
         _retire(ctx, parts, bucket, key, row, current, new)
     if bucket.versioning == SUSPENDED and not (current is not None and current.is_null):
         await _replace_older_null(ctx, parts, bucket, key)
-    outcome = await commit_staged(ctx.kv, parts.txn(bucket), publication.staged)
+    account = ctx.accounts.of(bucket)
+    if publication.sized:
+        account.check_object_size(new.size)
+    outcome = await commit_staged(ctx.kv, parts.txn(account), publication.staged)
     if isinstance(outcome, Applied):
         return Written(bucket, new)
     if outcome.ceiling is not None:
-        raise quota_exceeded(bucket, outcome)
+        raise account.exceeded(outcome)
     if publication.again is not None and any(check.key == outcome.key for check in publication.checks):
         publication.again(outcome)
     return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from attrs import define
 
 from lightningstor.errors import EntityTooLarge
-from lightningstor.model import keys
 from lightningstor.model.codec import RECORD_FORMAT
 from lightningstor.model.records import ObjectVersion
+from lightningstor.store.announced import check_announced_object
 from lightningstor.store.api import BodySource, ObjectDraft, WriteConditions, Written
 from lightningstor.store.catalog import BucketCatalog
 from lightningstor.store.context import StoreContext
@@ -41,18 +41,22 @@ class Puts:
             StorageFull, StorageReadOnly, CommitUndetermined
         """
         ctx, limits = self.ctx, self.ctx.limits
-        located = (await self.catalog.locate(bucket)).bucket
+        located = await self.catalog.locate(bucket)
         if draft.metadata:
             check_metadata(draft.metadata, limits)
         if draft.tags:
             check_object_tags(draft.tags, limits)
-        if body.size is not None and body.size > limits.max_put_size_bytes:
-            raise EntityTooLarge(body.size, limits.max_put_size_bytes)
+        account = ctx.accounts.of(located.bucket)
+        size_limit = account.object_size_limit(limits.max_put_size_bytes)
+        if body.size is not None and body.size > size_limit:
+            raise EntityTooLarge(body.size, size_limit)
         if conditions.if_none_match or conditions.if_match is not None:
             # Advice only: it saves the upload. The publish decides.
-            row = await ctx.kv.get(keys.object_current(located.org_id, located.bucket_id, key))
+            row = await ctx.kv.get(located.object_key(key))
             check_conditions(conditions, decode_current(row), bucket, key)
-        staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, limits.max_put_size_bytes)
+        if account.ceilings:
+            await check_announced_object(ctx, located, account, key, body.size)
+        staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, size_limit)
         async with staged:
             return await publish_staged(ctx, self.catalog, bucket, key, draft, staged, conditions)
 

@@ -27,9 +27,12 @@ from lightningstor.store.ids import IdClock
 from lightningstor.store.listing import Listings
 from lightningstor.store.multipart import Uploads, UploadsFinder
 from lightningstor.store.put import Puts
+from lightningstor.store.quota_view import QuotaView
+from lightningstor.store.quotas import Quotas
 from lightningstor.store.reading import Reads
+from lightningstor.store.recount import count_totals
 from lightningstor.store.scrub import Scrubber
-from lightningstor.store.usage import usage_of
+from lightningstor.store.usage import Accounts, usage_of
 
 __all__ = ["Store", "open_store"]
 
@@ -43,6 +46,7 @@ class Store:
         objects: find, set_tags. puts: put. reads: open, part_slice, parts. deletes: delete, delete_many.
         copies: copy, copy_part. listings: objects, versions, uploads.
         uploads: create, put_part, list_parts, abort, expire. completions: complete.
+        quotas: get, set, all, usage.
         collector, scrubber: what the jobs run.
     """
 
@@ -56,6 +60,7 @@ class Store:
     listings: Listings
     uploads: Uploads
     completions: Completions
+    quotas: Quotas
     collector: Collector
     scrubber: Scrubber
 
@@ -72,14 +77,18 @@ class Store:
 async def open_store(
     kv: Kv, chunks: ChunkManager, world: World, limits: StoreLimits | None = None
 ) -> AsyncIterator[Store]:
-    """Open a store over what is below it, which must outlive it. Counts a boot; walks over nothing.
+    """Open a store over what is below it, which must outlive it. Counts a boot; walks over no objects.
 
     Raises:
         StorageReadOnly, CommitUndetermined: the boot could not be recorded.
     """
+    limits = limits or StoreLimits()
     boot = await next_boot(kv)
+    await count_totals(kv)
+    view = QuotaView(limits.max_buckets)
+    await view.load(kv)
     ctx = StoreContext(
-        kv, chunks, world, limits or StoreLimits(), boot, IdClock(world.clock, world.entropy), DataIds(boot)
+        kv, chunks, world, limits, boot, IdClock(world.clock, world.entropy), DataIds(boot), Accounts(view)
     )
     catalog = BucketCatalog(kv)
     finder = Finder(ctx, catalog)
@@ -99,6 +108,7 @@ async def open_store(
         listings=Listings(ctx, catalog),
         uploads=uploads,
         completions=Completions(ctx, catalog, uploads_finder),
+        quotas=Quotas(ctx),
         collector=collector,
         scrubber=Scrubber(ctx),
     )
