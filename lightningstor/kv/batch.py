@@ -23,9 +23,6 @@ __all__ = ["BatchWriter", "DeviceFailed", "DeviceFull", "Settled"]
 _REVISION_BLOCK: Final = 1 << 20
 """Revisions are reserved on disk by the million, so that no batch has to write the counter; a start skips the rest."""
 
-_REMEMBERED_REVISIONS: Final = 8_192
-"""Revisions that the writer remembers from its checks, most of all those of the bucket rows that every PUT checks."""
-
 _NOT_READ: Final = (b"", -1)
 
 _Written: TypeAlias = "tuple[bytes | int, int]"
@@ -77,7 +74,6 @@ class BatchWriter:
         self._clock = clock
         self._reserved = self._read_reserved()
         self._revision = self._reserved
-        self._remembered: dict[bytes, int] = {}
         self._log_pages = 0
         connection.set_wal_hook(self._note_log)
 
@@ -106,10 +102,6 @@ class BatchWriter:
         committing = self._clock.monotonic()
         self._commit()
         self._reserved = reserved
-        remembered = self._remembered
-        for key in overlay.keys() & remembered.keys():
-            written = overlay[key]
-            remembered[key] = ABSENT if written is None else written[1]
         ended = self._clock.monotonic()
         return Settled(outcomes, rows, ended - committing, ended - started, self._log_pages)
 
@@ -183,20 +175,12 @@ class BatchWriter:
         return Applied(revision)
 
     def _stored_revision(self, key: bytes) -> int:
-        remembered = self._remembered
-        revision = remembered.get(key)
-        if revision is None:
-            number = body_id(key)
-            if number is None:
-                revision = self._cursor.execute("SELECT r FROM kv WHERE k = ?", (key,)).get
-            else:
-                revision = self._cursor.execute("SELECT r FROM bodies WHERE id = ?", (number,)).get
-            if revision is None:
-                revision = ABSENT
-            if len(remembered) >= _REMEMBERED_REVISIONS:
-                remembered.clear()
-            remembered[key] = revision
-        return revision
+        number = body_id(key)
+        if number is None:
+            revision = self._cursor.execute("SELECT r FROM kv WHERE k = ?", (key,)).get
+        else:
+            revision = self._cursor.execute("SELECT r FROM bodies WHERE id = ?", (number,)).get
+        return ABSENT if revision is None else revision
 
     def _counter(self, key: bytes, overlay: dict[bytes, _Written | None]) -> int:
         """A counter's count. ValueError: the row is no counter."""

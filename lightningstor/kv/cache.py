@@ -1,9 +1,11 @@
-"""Rows that were read lately, exactly as they stand in the store.
+"""Rows that were read or written lately, exactly as they stand in the store; and keys that were found to have none.
 
 Exact because one process writes, through one queue, and this cache hears of every transaction twice on the event
 loop's thread: when it is queued, from which moment its keys are neither served nor taken in; and when the writer has
 settled it, in commit order, which brings the new row in unless another transaction on the key is queued by then. So
-whatever is found here is the newest committed row, whichever connection somebody else reads through.
+whatever is found here is the newest committed row, whichever connection somebody else reads through. And what a
+transaction checks can be held against what is here when it is queued: nobody writes the key before it, so a check that
+holds then needs no look by the writer. That is every check of a PUT, whose bucket and key were read just before.
 
 Recency is kept in two generations: what is found in the old one moves to the young one; when the young one is half
 of the whole, it becomes the old one, and the old one goes. A hit costs a dict's look-up and no bookkeeping.
@@ -12,13 +14,17 @@ of the whole, it becomes the old one, and the old one goes. A hit costs a dict's
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from lightningstor.kv.api import Row, Txn
+from lightningstor.kv.api import ABSENT, Check, Row, Txn
 
 __all__ = ["RowCache"]
 
 _ROW_OVERHEAD_BYTES = 250
 """What an entry takes besides its key and value: three objects' headers, a struct, a place in a dict."""
+
+_ABSENT_KEYS: Final = 4_096
+"""How many keys without a row are remembered: mostly from the read of a PUT until its transaction is queued."""
 
 
 class RowCache:
@@ -36,6 +42,7 @@ class RowCache:
         self._young_bytes = 0
         self._old: dict[bytes, Row] = {}
         self._old_bytes = 0
+        self._absent: set[bytes] = set()
         self._queued: dict[bytes, int] = {}
 
     @property
@@ -61,10 +68,25 @@ class RowCache:
         self._insert(row)
         return row
 
+    def proves(self, check: Check) -> bool:
+        """Whether the check is known to hold for a transaction that is queued now, with no checkpoint between."""
+        key = check.key
+        row = self._young.get(key) or self._old.get(key)
+        if row is None:
+            return check.revision == ABSENT and key in self._absent
+        return row.revision == check.revision
+
     def offer(self, row: Row) -> None:
         """Take a row just read from the store, on the thread that queues transactions, with no checkpoint between."""
         if row.key not in self._queued:
             self._insert(row)
+
+    def offer_absent(self, key: bytes) -> None:
+        """The same for a key that was found to have no row."""
+        if self.max_bytes and key not in self._queued:
+            if len(self._absent) >= _ABSENT_KEYS:
+                self._absent.clear()
+            self._absent.add(key)
 
     def queue(self, txn: Txn) -> list[bytes]:
         """A transaction was queued: the keys that it writes bypass the cache from now on; they are given back."""
@@ -74,6 +96,7 @@ class RowCache:
         keys += txn.deletes
         keys += [add.key for add in txn.adds]
         queued, young, old = self._queued, self._young, self._old
+        self._absent.difference_update(keys)
         for key in keys:
             if key in young:
                 self._young_bytes -= _size(young.pop(key))
@@ -105,6 +128,7 @@ class RowCache:
         self.max_bytes = 0
         self._young.clear()
         self._old.clear()
+        self._absent.clear()
         self._young_bytes = self._old_bytes = 0
 
     def _insert(self, row: Row) -> None:

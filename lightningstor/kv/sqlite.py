@@ -79,6 +79,8 @@ class SqliteKv:
         row = self._reader.row(key)
         if row is not None:
             self._cache.offer(row)
+        else:
+            self._cache.offer_absent(key)
         return row
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:

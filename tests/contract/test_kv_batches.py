@@ -34,6 +34,30 @@ async def test_transactions_gather_while_a_batch_commits(tmp_path: Path) -> None
     assert all(isinstance(outcome, Applied) for outcome in committers.outcomes.values())
 
 
+async def test_callers_of_a_batch_share_the_next_one(tmp_path: Path) -> None:
+    """One that missed a batch waits for those woken from it, so that it does not go to the disk alone again and again.
+
+    A caller on its own waits for nobody.
+    """
+    gate = GatedBlocking()
+    gate.open()
+
+    async def commit_again_and_again(number: int, times: int) -> None:
+        for time in range(times):
+            await kv.commit(one_put(b"%d %d" % (number, time)))
+
+    async with open_sqlite_kv(tmp_path / "kv", world(gate)) as kv:
+        await commit_again_and_again(0, 3)
+        assert gate.taken == [1, 1, 1]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(commit_again_and_again, 1, 9)
+            await gate.wait_taken(4)
+            for number in range(2, 33):
+                nursery.start_soon(commit_again_and_again, number, 9)
+    assert sum(gate.taken) == 3 + 32 * 9
+    assert len(gate.taken) <= 3 + 9 + 4
+
+
 async def test_transactions_of_a_batch_are_evaluated_in_order(tmp_path: Path) -> None:
     """Each transaction sees what those queued before it did; one that fails is dropped alone."""
     gate = GatedBlocking()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightningstor.kv.api import Add, Put, Row, Txn
+from lightningstor.kv.api import ABSENT, Add, Check, Put, Row, Txn
 from lightningstor.kv.cache import RowCache
 
 KEYS = [b"a", b"b", b"c", b"d", b"e"]
@@ -39,6 +39,20 @@ class _Store:
             self.cache.offer(self.rows[key])
             if key not in written and self.cache.max_bytes >= 2 * 400:
                 assert self.cache.find(key) is self.rows[key]
+                assert self.cache.proves(Check(key, self.rows[key].revision))
+        else:
+            self.cache.offer_absent(key)
+            if key not in written and self.cache.max_bytes:
+                assert self.cache.proves(Check(key, ABSENT))
+
+    def nothing_false_is_proved(self) -> None:
+        """A check is proved only where it holds, and never while a transaction that writes its key is queued."""
+        written = {key for txn, _ in self.queue for key in _keys(txn)}
+        for key in KEYS:
+            now = self.rows[key].revision if key in self.rows else ABSENT
+            for revision in range(self.revision + 1):
+                if revision != now or key in written:
+                    assert not self.cache.proves(Check(key, revision))
 
     def enqueue(self, puts: set[bytes], deletes: set[bytes], adds: set[bytes]) -> None:
         txn = Txn(
@@ -89,6 +103,7 @@ def test_is_exact_and_bounded(max_bytes: int, plan: list[tuple[str, object]]) ->
             store.withdraw(argument)  # type: ignore[arg-type]
         else:
             store.commit(argument)  # type: ignore[arg-type]
+        store.nothing_false_is_proved()
         cache = store.cache
         assert cache.size <= max_bytes
         assert (cache.size == 0) == (len(cache) == 0)
