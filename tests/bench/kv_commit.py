@@ -3,9 +3,9 @@
 Run: python -m tests.bench.kv_commit [transactions] [committers]
 
 A transaction is what a PUT of a new 4 KiB object commits: its bucket's row and the object's absence read and checked, a
-record of 600 bytes and the body written, two counters added to. Prints µs of CPU of the whole process (asynchrony, SQLite,
-kernel, checkpoints) per transaction, and what point reads cost; beside them MD5 of 64 MiB, 109 ms on a quiet machine
-of the kind that the bars were set on.
+record of 600 bytes and the body written, two counters added to. Prints µs of CPU of the whole process (asynchrony,
+SQLite, kernel, checkpoints) per transaction, and what point reads cost; beside them MD5 of 64 MiB, 109 ms on a quiet
+machine of the kind that the bars were set on.
 """
 
 from __future__ import annotations
