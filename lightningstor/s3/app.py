@@ -68,6 +68,7 @@ class S3App:
             call.ended = True
         finally:
             endpoint.observer.operation_done(record_of(call, monotonic() - started))
+            call.body = None  # it holds the call: of that cycle Python's collector had 5 µs of work for every PUT
 
     async def _answer(self, call: Call) -> None:
         """The stages of a request, in order."""

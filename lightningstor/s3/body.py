@@ -74,6 +74,7 @@ class RequestBody:
     """
 
     __slots__ = (
+        "_call",
         "_checksum",
         "_decoder",
         "_ended",
@@ -81,7 +82,6 @@ class RequestBody:
         "_pieces",
         "_plan",
         "_pull",
-        "_receive",
         "_received",
         "algorithms",
         "checksum_algorithm",
@@ -89,8 +89,7 @@ class RequestBody:
     )
 
     def __init__(self, call: Call, plan: PayloadPlan, checksum: Checksum | None, md5: bytes | None) -> None:
-        # Not the call, which holds this body: every PUT would leave a cycle behind for Python's collector to find.
-        self._receive = call.receive
+        self._call = call
         self._plan = plan
         self._decoder: AwsChunkedDecoder | None = None
         if plan.aws_chunked:
@@ -161,7 +160,7 @@ class RequestBody:
     async def _pull_asgi(self, most: int) -> Buffer:
         """The next piece over plain ASGI; empty at the end."""
         while True:
-            message = await self._receive()
+            message = await self._call.receive()
             if message["type"] == "http.disconnect":
                 self._call.aborted = True
                 raise IncompleteBody("the client left", self.size, self._received)

@@ -40,7 +40,7 @@ class Call:
         content_sha256: what a version 4 signature covers in place of the body's hash; None: no such signature.
         signed: that signature, and the key that it was made with.
         found: the bucket's record, once the caller may know that there is one.
-        body: the request's body, for operations that take one.
+        body: the request's body, for operations that take one, until it is answered.
         status: of the answer, once its head has left; 0 before.
         s3_code: the code of the error that was answered.
         object_size: of the object that was written or read, in bytes, for metrics.
@@ -88,7 +88,6 @@ class Call:
 
     operation: Operation
     principal: Principal
-    body: RequestBody
 
     def __init__(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         self.endpoint = endpoint
@@ -105,6 +104,7 @@ class Call:
             self.headers = _joined(pairs)
         self.request_id = endpoint.next_request_id()
         self.bucket: str | None = None
+        self.body: RequestBody | None = None
         self.key: str | None = None
         self.virtual_host = False
         self.query: dict[str, str] = {}

@@ -66,6 +66,7 @@ def _check_algorithm(algorithm: str | None, kind: str | None) -> None:
 async def upload_part(call: Call, request: dto.UploadPartRequest) -> dto.UploadPartOutput:
     """Take one part."""
     store, body = call.endpoint.store, call.body
+    assert body is not None
     limits = store.limits
     if not 1 <= request.part_number <= limits.max_parts:
         raise InvalidPartNumber(request.part_number, limits.max_parts)

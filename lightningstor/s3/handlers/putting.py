@@ -14,6 +14,7 @@ __all__ = ["put_object"]
 async def put_object(call: Call, request: dto.PutObjectRequest) -> dto.PutObjectOutput:
     """Store an object."""
     body = call.body
+    assert body is not None
     written = await call.endpoint.store.puts.put(
         request.bucket,
         request.key,
