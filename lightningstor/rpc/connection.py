@@ -200,7 +200,8 @@ class RpcConnection:
                 call.window_opened.set()
 
     def _give_room_now(self, stream_id: int, room: int) -> None:
-        with suppress(h2.exceptions.ProtocolError):  # the call is over on the wire
+        # The call is over on the wire; h2 has forgotten it (KeyError) if a later one has begun.
+        with suppress(h2.exceptions.ProtocolError, KeyError):
             self._h2.increment_flow_control_window(room, stream_id)
 
     async def give_room(self, stream_id: int, room: int) -> None:

@@ -209,6 +209,25 @@ async def test_a_flood_of_resets_ends_the_connection() -> None:
         assert await in_thread(flood) == 11
 
 
+async def test_a_reset_on_the_heels_of_its_data_is_survived() -> None:
+    """Data, a reset and the next call in one packet: the first is forgotten, the second answered."""
+
+    def ask() -> str:
+        client = raw_client(port)
+        stream = client.h2.get_next_available_stream_id()
+        headers = [(":method", "POST"), (":scheme", "http"), (":path", CHECK), (":authority", "x")]
+        client.h2.send_headers(stream, [*headers, ("content-type", "application/grpc")])
+        client.h2.send_data(stream, b"\0\0")
+        client.h2.reset_stream(stream)
+        client.start_call(CHECK, frame(b""))
+        ended = client.read_until(h2.events.TrailersReceived)
+        client.socket.close()
+        return str({bytes(name): bytes(value) for name, value in ended.headers})
+
+    async with serving() as (_, port):
+        assert "b'grpc-status': b'0'" in await in_thread(ask)
+
+
 @pytest.mark.parametrize("greeting", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 100, b"PRI * HTTP/2.0\r\n\r\nXX"])
 async def test_what_is_no_http2_is_closed(greeting: bytes) -> None:
     """Another protocol ends the connection; it is not waited for."""
