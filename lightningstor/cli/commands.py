@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from lightningstor import __version__
+from lightningstor.cli.fsck import fsck_command
 from lightningstor.config import Address, ConfigError, Loaded, check, load
 
 __all__ = ["run"]
@@ -112,6 +113,9 @@ def _admin_address(config_file: Path | None, addr: str | None, ready_file: Path 
     if configured is None:
         raise click.ClickException("the admin port is off (server.admin_addr)")
     return configured.local
+
+
+root.add_command(fsck_command)
 
 
 @root.group("root")

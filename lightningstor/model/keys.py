@@ -18,6 +18,8 @@ __all__ = [
     "DATA",
     "GC",
     "GC_END",
+    "MANIFESTS",
+    "OBJECTS",
     "QUOTAS",
     "ROOT",
     "TOTALS",
@@ -25,6 +27,7 @@ __all__ = [
     "UPLOADS",
     "UPLOADS_BY_BUCKET",
     "USAGE",
+    "VERSIONS",
     "access_key_of",
     "boot_of",
     "bucket",
@@ -60,6 +63,7 @@ __all__ = [
     "upload_index",
     "upload_index_of",
     "upload_indexes_of",
+    "upload_of_index",
     "usage_bytes",
     "usage_objects",
     "version",
@@ -69,6 +73,9 @@ __all__ = [
 
 ROOT: Final = b"lightningstor/"
 DATA: Final = ROOT + b"data/"
+MANIFESTS: Final = ROOT + b"manifests/"
+OBJECTS: Final = ROOT + b"objects/"
+VERSIONS: Final = ROOT + b"versions/"
 GC: Final = ROOT + b"gc/"
 GC_END: Final = ROOT + b"gc0"
 BOOT: Final = ROOT + b"boot"
@@ -265,6 +272,11 @@ def upload_index_of(bucket_id: str, key: str) -> bytes:
 def upload_index(bucket_id: str, key: str, upload_id: str) -> bytes:
     """An open upload in the order in which ListMultipartUploads gives them."""
     return upload_index_of(bucket_id, key) + upload_id.encode()
+
+
+def upload_of_index(row_key: bytes) -> str:
+    """The upload id of a row that `upload_index` names."""
+    return row_key.rpartition(b"\0")[2].decode()
 
 
 # Usage

@@ -239,6 +239,7 @@ class MultipartUpload(Struct, frozen=True, omit_defaults=True, gc=False):
 
     Args:
         status: "InProgress", "Completing" (void in every boot but `completing_boot`), "Completed" or "Aborted".
+        part_list: while completing, the data id of the list of parts that is being written.
     """
 
     v: int
@@ -259,6 +260,7 @@ class MultipartUpload(Struct, frozen=True, omit_defaults=True, gc=False):
     checksum_type: str | None = None
     status: str = "InProgress"
     completing_boot: int | None = None
+    part_list: str | None = None
     finished_at: int | None = None
     result: CompletedUpload | None = None
 

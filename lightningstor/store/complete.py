@@ -47,11 +47,10 @@ from lightningstor.store.api import CompletePart, StoreLimits, WriteConditions, 
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.multipart import DEFAULT_ALGORITHM, UploadsFinder
+from lightningstor.store.part_list import SEGMENT_PARTS, part_list_rows, thawed
 from lightningstor.store.publish import Attempts, Publication, check_conditions, decode_current, publish
 
 __all__ = ["Completions"]
-
-_SEGMENT_PARTS = 1000
 
 
 @frozen
@@ -108,11 +107,11 @@ class Completions:
                 continue
             current = await self.ctx.kv.get(keys.object_current(upload.org_id, upload.bucket_id, key))
             check_conditions(conditions, decode_current(current), bucket, key)
-            frozen_row = await self._freeze(located, upload, row)
-            if frozen_row is None:
+            frozen = await self._freeze(located, upload, row)
+            if frozen is None:
                 await attempts.pause()
                 continue
-            return await self._finish(located, upload, frozen_row, parts, checksum, checksum_type, size, conditions)
+            return await self._finish(located, *frozen, parts, checksum, checksum_type, size, conditions)
 
     async def _await_other(self, attempts: Attempts, upload_id: str) -> None:
         """Another request is completing this upload: see what becomes of it."""
@@ -121,12 +120,14 @@ class Completions:
         except Contention:
             raise CompletionInProgress(upload_id) from None
 
-    async def _freeze(self, located: Located, upload: MultipartUpload, row: Row) -> Row | None:
-        frozen_upload = replace(upload, status="Completing", completing_boot=self.ctx.boot)
-        value = encode(frozen_upload)
+    async def _freeze(self, located: Located, upload: MultipartUpload, row: Row) -> tuple[MultipartUpload, Row] | None:
+        """Freeze the parts; a list that a crash left goes. None: a conflict."""
+        part_list = f"{self.ctx.data_ids.draw():016x}"
+        frozen = replace(upload, status="Completing", completing_boot=self.ctx.boot, part_list=part_list)
+        value = encode(frozen)
         checks = [Check(located.row.key, located.row.revision), Check(row.key, row.revision)]
-        outcome = await commit(self.ctx.kv, Txn(checks, [Put(row.key, value)]))
-        return Row(row.key, value, outcome.revision) if isinstance(outcome, Applied) else None
+        outcome = await commit(self.ctx.kv, Txn(checks, [Put(row.key, value)], part_list_rows(upload)))
+        return (frozen, Row(row.key, value, outcome.revision)) if isinstance(outcome, Applied) else None
 
     async def _finish(
         self,
@@ -139,29 +140,26 @@ class Completions:
         size: int | None,
         conditions: WriteConditions,
     ) -> Written:
-        body: BodyRef | None = None
         try:
             rows = await self._uploaded(upload.upload_id)
             limits = self.ctx.limits
             size_limit = self.ctx.accounts.of(located.bucket).object_size_limit(limits.max_object_size_bytes)
             composition = _compose(limits, size_limit, upload, parts, rows)
             _check_expectations(upload, composition, checksum, checksum_type, size)
-            body = await self._write_part_list(composition)
+            body = await self._write_part_list(upload, composition)
             return await self._publish(located, upload, frozen_row, composition, body, conditions)
         except CommitUndetermined:
             raise
         except BaseException:
             with trio.CancelScope(shield=True):
-                await self._thaw(upload, frozen_row, body)
+                await self._thaw(upload, frozen_row)
             raise
 
-    async def _thaw(self, upload: MultipartUpload, frozen_row: Row, body: BodyRef | None) -> None:
-        """Back to InProgress, unless the publish was done after all; then the part list that nobody names goes."""
-        thawed = replace(upload, status="InProgress", completing_boot=None)
-        segments = [] if body is None else [keys.manifest(int(body.data_id, 16), i) for i in range(len(body.starts))]
-        await self.ctx.kv.commit(
-            Txn([Check(frozen_row.key, frozen_row.revision)], [Put(frozen_row.key, encode(thawed))], segments)
-        )
+    async def _thaw(self, upload: MultipartUpload, frozen_row: Row) -> None:
+        """Back to InProgress, and the list of parts goes; unless the publish was done after all."""
+        check = Check(frozen_row.key, frozen_row.revision)
+        put = Put(frozen_row.key, encode(thawed(upload)))
+        await self.ctx.kv.commit(Txn([check], [put], part_list_rows(upload)))
 
     async def _uploaded(self, upload_id: str) -> dict[int, UploadPart]:
         prefix = keys.parts_of(upload_id)
@@ -169,16 +167,17 @@ class Completions:
         found = [UPLOAD_PART.decode(row.value, row.key) for row in rows]
         return {part.number: part for part in found}
 
-    async def _write_part_list(self, composition: _Composition) -> BodyRef:
-        data_id = self.ctx.data_ids.draw()
+    async def _write_part_list(self, upload: MultipartUpload, composition: _Composition) -> BodyRef:
+        assert upload.part_list is not None
+        data_id = int(upload.part_list, 16)
         starts: list[int] = []
         entries = composition.entries
-        for segment, first in enumerate(range(0, len(entries), _SEGMENT_PARTS)):
-            piece = entries[first : first + _SEGMENT_PARTS]
+        for segment, first in enumerate(range(0, len(entries), SEGMENT_PARTS)):
+            piece = entries[first : first + SEGMENT_PARTS]
             starts.append(piece[0].offset)
             row = Put(keys.manifest(data_id, segment), encode(PartList(RECORD_FORMAT, piece)))
             await commit(self.ctx.kv, Txn(puts=[row]))
-        return BodyRef(f"{data_id:016x}", "parts", starts=tuple(starts))
+        return BodyRef(upload.part_list, "parts", starts=tuple(starts))
 
     async def _publish(
         self,
@@ -195,7 +194,7 @@ class Completions:
 
         def build(version_id: str, is_null: bool, _: ObjectVersion | None) -> ObjectVersion:
             result = CompletedUpload(version_id, is_null, composition.etag, composition.size, composition.checksum)
-            done = replace(upload, status="Completed", completing_boot=None, finished_at=now, result=result)
+            done = replace(thawed(upload), status="Completed", finished_at=now, result=result)
             puts[0] = Put(frozen_row.key, encode(done))
             return ObjectVersion(
                 v=RECORD_FORMAT,

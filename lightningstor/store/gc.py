@@ -9,9 +9,10 @@ from attrs import define
 
 from lightningstor.kv.api import Check, Row, Txn
 from lightningstor.model import keys
-from lightningstor.model.codec import GC_ENTRY, MANIFEST, PART_LIST, RECORD_FORMAT, UPLOAD_PART
+from lightningstor.model.codec import GC_ENTRY, MANIFEST, MULTIPART_UPLOAD, PART_LIST, RECORD_FORMAT, UPLOAD_PART
 from lightningstor.model.records import BodyRef, GcEntry, PartEntry
 from lightningstor.store.context import StoreContext, commit
+from lightningstor.store.part_list import part_list_rows
 from lightningstor.store.refund import refund_upload
 
 __all__ = ["Collector"]
@@ -123,4 +124,6 @@ class Collector:
             for row in rows:
                 _, upload_id = keys.split_version(row.key, prefix)
                 await self._free_upload(GcEntry(RECORD_FORMAT, "upload", upload_id=upload_id))
-                await commit(self.ctx.kv, Txn(deletes=[row.key, keys.upload(upload_id)]))
+                record = await self.ctx.kv.get(keys.upload(upload_id))
+                named = part_list_rows(MULTIPART_UPLOAD.decode(record.value, record.key)) if record else []
+                await commit(self.ctx.kv, Txn(deletes=[row.key, keys.upload(upload_id), *named]))

@@ -25,6 +25,7 @@ from lightningstor.store.api import BodySource, PartListing, UploadDraft
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.ingest import ingest
+from lightningstor.store.part_list import part_list_rows, thawed
 from lightningstor.store.publish import Attempts, TxnParts, free_body, is_deleting
 from lightningstor.store.refund import refund_upload
 from lightningstor.store.staging import Staged, commit_staged
@@ -238,14 +239,17 @@ class Uploads:
             Txn(
                 checks=[Check(located.row.key, located.row.revision), Check(row.key, row.revision)],
                 puts=[
-                    Put(row.key, encode(replace(upload, status="Aborted", finished_at=now))),
+                    Put(row.key, encode(replace(thawed(upload), status="Aborted", finished_at=now))),
                     Put(entry_key, encode(entry)),
                     Put(
                         entry_key + b"-record",  # after the upload, whose refund asks the record for the bucket
                         encode(GcEntry(RECORD_FORMAT, "record", upload_id=upload.upload_id)),
                     ),
                 ],
-                deletes=[keys.upload_index(upload.bucket_id, upload.key, upload.upload_id)],
+                deletes=[
+                    keys.upload_index(upload.bucket_id, upload.key, upload.upload_id),
+                    *part_list_rows(upload),
+                ],
             ),
         )
         return entry_key if isinstance(outcome, Applied) else None
