@@ -1,0 +1,1 @@
+"""The admin API: `table` says what there is, the rest is made from it."""

@@ -1,0 +1,73 @@
+"""What one row of the admin API's table says, and one call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+
+from lightningstor.admin.services import AdminServices
+from lightningstor.iam.principal import Principal
+
+__all__ = ["PREFIX", "Access", "AdminCall", "Endpoint"]
+
+PREFIX: Final = "/api/v1"
+"""Before every path of the table; a change that breaks clients gets a new one."""
+
+
+class Access(Enum):
+    """Who may call an endpoint."""
+
+    ANYONE_KNOWN = "anyone with credentials; the handler shows what is the caller's"
+    ADMIN = "administrators"
+
+
+@frozen
+class AdminCall:
+    """One call of an endpoint.
+
+    Args:
+        principal: who calls.
+        path: the path's variables, decoded.
+        query: the endpoint's `query` struct, or None.
+        body: the endpoint's `body` struct, or None.
+    """
+
+    services: AdminServices
+    principal: Principal
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+
+
+@frozen
+class Endpoint:
+    """One endpoint. Routes, checks, the OpenAPI document and the command line are made from it.
+
+    Args:
+        name: the OpenAPI operationId, in camel case.
+        path: below `PREFIX`; variables in braces, each one segment.
+        summary: one sentence.
+        handler: does it and returns an `answer`, or None where there is no `answer`.
+        body, query, answer: msgspec structs; None: there is none.
+        status: of success.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handler: Callable[[AdminCall], Awaitable[msgspec.Struct | None]]
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    answer: type[msgspec.Struct] | None = None
+    status: int = 200
+    access: Access = Access.ADMIN
+
+    @property
+    def tag(self) -> str:
+        """The resource that it is about: the path's first segment."""
+        return self.path.split("/")[1]

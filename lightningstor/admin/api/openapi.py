@@ -1,0 +1,91 @@
+"""The OpenAPI 3.1 document, made from the table and the shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from lightningstor import __version__
+from lightningstor.admin.api.endpoint import PREFIX, Access, Endpoint
+from lightningstor.admin.api.shapes import Problem
+
+__all__ = ["document"]
+
+_REF: Final = "#/components/schemas/{name}"
+_VARIABLE: Final = re.compile(r"\{(\w+)\}")
+_DESCRIPTION: Final = (
+    "Manages a LightningStor daemon. Requests are signed with an S3 access key (Signature Version 4, service s3, the"
+    " body's SHA-256 in x-amz-content-sha256) or carry a bearer token."
+)
+
+
+def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """The document for these endpoints."""
+    rows = list(endpoints)
+    shapes = {shape for row in rows for shape in (row.body, row.answer) if shape is not None} | {Problem}
+    ordered = sorted(shapes, key=lambda shape: shape.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        paths.setdefault(PREFIX + row.path, {})[row.method.lower()] = _operation(row)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "LightningStor admin API", "version": __version__, "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "sigv4": {"type": "apiKey", "in": "header", "name": "Authorization"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+        "security": [{"sigv4": []}, {"bearer": []}],
+    }
+
+
+def _operation(row: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": row.name,
+        "summary": row.summary,
+        "tags": [row.tag],
+        "parameters": [*_path_parameters(row), *_query_parameters(row)],
+        "responses": {str(row.status): _success(row), "default": _content("An error.", Problem)},
+    }
+    if row.access is Access.ADMIN:
+        operation["description"] = "For administrators."
+    if row.body is not None:
+        operation["requestBody"] = {"required": True, **_content(None, row.body)}
+    return operation
+
+
+def _success(row: Endpoint) -> dict[str, Any]:
+    return {"description": "Done."} if row.answer is None else _content("Done.", row.answer)
+
+
+def _content(description: str | None, shape: type[msgspec.Struct]) -> dict[str, Any]:
+    media = {"application/json": {"schema": {"$ref": _REF.format(name=shape.__name__)}}}
+    return {"content": media} if description is None else {"description": description, "content": media}
+
+
+def _path_parameters(row: Endpoint) -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema} for name in _VARIABLE.findall(row.path)
+    ]
+
+
+def _query_parameters(row: Endpoint) -> list[dict[str, Any]]:
+    if row.query is None:
+        return []
+    (schema,), _ = msgspec.json.schema_components([row.query], ref_template=_REF)
+    _, components = msgspec.json.schema_components([row.query], ref_template=_REF)
+    described = components.get(row.query.__name__, schema)
+    required = set(described.get("required", ()))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": shape}
+        for name, shape in described["properties"].items()
+    ]

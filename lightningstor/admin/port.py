@@ -1,0 +1,58 @@
+"""The admin port as one ASGI app: health and metrics at once, the rest once its libraries are imported.
+
+Quart takes 0.2 s to import, which no start should wait for: it is imported in a thread, after the daemon is ready or
+with the first request that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from lightningstor.admin.services import AdminServices
+from lightningstor.http.admin import AdminApp, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from quart_trio import QuartTrio
+
+__all__ = ["AdminPort"]
+
+_OWN_PATHS = frozenset({"/health", "/ready", "/metrics"})
+
+
+class AdminPort:
+    """Answers every request to the admin port.
+
+    Args:
+        probes: answers /health, /ready and /metrics.
+        services: what the API and the console work with.
+    """
+
+    def __init__(self, probes: AdminApp, services: AdminServices) -> None:
+        self._probes = probes
+        self._services = services
+        self._web: QuartTrio | None = None
+        self._loading = trio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entry."""
+        if scope["type"] == "http" and scope["path"] not in _OWN_PATHS:
+            web: Callable[[Scope, Receive, Send], Awaitable[None]] = await self.load()  # type: ignore[assignment]
+            await web(scope, receive, send)
+            return
+        await self._probes(scope, receive, send)
+
+    async def load(self) -> QuartTrio:
+        """The application behind the paths that are not ours; imported the first time."""
+        async with self._loading:
+            if self._web is None:
+                self._web = await self._services.world.blocking.run(_make, self._services)
+            return self._web
+
+
+def _make(services: AdminServices) -> QuartTrio:
+    from lightningstor.admin.web import make_web
+
+    return make_web(services)
