@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from lightningstor.admin.objects import ObjectsMount
 from lightningstor.admin.services import AdminServices
 from lightningstor.http.admin import AdminApp, Receive, Scope, Send
 
@@ -27,22 +28,26 @@ class AdminPort:
 
     Args:
         probes: answers /health, /ready and /metrics.
+        objects: the S3 app's mount, through which the console's browser reads and writes objects.
         services: what the API and the console work with.
     """
 
-    def __init__(self, probes: AdminApp, services: AdminServices) -> None:
+    def __init__(self, probes: AdminApp, objects: ObjectsMount, services: AdminServices) -> None:
         self._probes = probes
+        self._objects = objects
         self._services = services
         self._web: QuartTrio | None = None
         self._loading = trio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
-        if scope["type"] == "http" and scope["path"] not in _OWN_PATHS:
+        if scope["type"] != "http" or scope["path"] in _OWN_PATHS:
+            await self._probes(scope, receive, send)
+        elif self._objects.takes(scope):
+            await self._objects(scope, receive, send)
+        else:
             web: Callable[[Scope, Receive, Send], Awaitable[None]] = await self.load()  # type: ignore[assignment]
             await web(scope, receive, send)
-            return
-        await self._probes(scope, receive, send)
 
     async def load(self) -> QuartTrio:
         """The application behind the paths that are not ours; imported the first time."""

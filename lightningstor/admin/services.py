@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from attrs import frozen
 
+from lightningstor.admin.samples import Samples
 from lightningstor.http.admin import Readiness
 from lightningstor.iam.authorize import Authorizer
 from lightningstor.iam.callers import Callers
@@ -14,10 +15,32 @@ from lightningstor.iam.credentials import CredentialStore
 from lightningstor.ports import World
 from lightningstor.store.store import Store
 
-if TYPE_CHECKING:
-    from lightningstor.daemon.jobs import Job
+__all__ = ["AdminServices", "JobView", "UsageView"]
 
-__all__ = ["AdminServices"]
+
+class JobView(Protocol):
+    """What is shown of a background job; `lightningstor.daemon.jobs.Job` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str:
+        """What it does now, or what it did last."""
+        ...
+
+    @property
+    def period_s(self) -> float: ...
+
+
+class UsageView(Protocol):
+    """What the whole store holds; `lightningstor.daemon.jobs.Usage` is one."""
+
+    @property
+    def objects(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def uploads(self) -> int: ...
 
 
 @frozen
@@ -32,6 +55,10 @@ class AdminServices:
         world: clock and entropy.
         readiness: why the daemon should get no requests.
         jobs: what runs in the background.
+        usage: what the whole store holds, counted in the background.
+        samples: what the last minutes were like.
+        s3_origin: where browsers and other clients reach S3 (`https://host:port`), given the host name under which
+            they reach this port.
         region: that requests are signed for.
         clock_skew_ms: how far a signed request's time may be from ours.
     """
@@ -42,6 +69,9 @@ class AdminServices:
     authorizer: Authorizer
     world: World
     readiness: Readiness
-    jobs: Sequence[Job]
+    jobs: Sequence[JobView]
+    usage: UsageView
+    samples: Samples
+    s3_origin: Callable[[str], str]
     region: str
     clock_skew_ms: int

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
     from prometheus_client.registry import CollectorRegistry
 
-__all__ = ["DURATION_BOUNDS", "SIZE_BOUNDS", "Metrics", "OperationMeter"]
+__all__ = ["DURATION_BOUNDS", "SIZE_BOUNDS", "Metrics", "OperationMeter", "Totals"]
 
 DURATION_BOUNDS: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -54,6 +54,19 @@ class OperationMeter:
 
 
 @frozen
+class Totals:
+    """What was counted since the start, over all operations.
+
+    Args:
+        durations: requests by bucket of `DURATION_BOUNDS`, the last one open.
+    """
+
+    requests: int
+    errors: int
+    durations: tuple[int, ...]
+
+
+@frozen
 class _Reading:
     """A figure that somebody else keeps."""
 
@@ -76,6 +89,14 @@ class Metrics:
         self._sizes_sum = 0
         self._readings: dict[tuple[str, tuple[tuple[str, str], ...]], _Reading] = {}
         self._registry: CollectorRegistry | None = None
+
+    def totals(self) -> Totals:
+        """The counts of all operations of all protocols together."""
+        durations = [0] * (len(DURATION_BOUNDS) + 1)
+        for meters in self._protocols.values():
+            for meter in meters.values():
+                durations = [total + count for total, count in zip(durations, meter.durations, strict=True)]
+        return Totals(sum(durations), sum(self._errors.values()), tuple(durations))
 
     async def admit(self) -> None:
         """See `Observer`: counting never holds anybody up."""

@@ -1,0 +1,69 @@
+"""What is in a bucket: folders and objects, or all versions of them."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from quart import Blueprint, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from lightningstor.admin.console.access import permitted_bucket
+from lightningstor.admin.console.guard import current_session
+from lightningstor.admin.services import AdminServices
+from lightningstor.errors import StoreError
+from lightningstor.s3.wire.faults import InvalidRequest
+
+__all__ = ["add_pages", "crumbs_of"]
+
+_PAGE = 200
+_DELIMITER = "/"
+
+
+def crumbs_of(key: str) -> list[tuple[str, str]]:
+    """The folders above a key or prefix: (name, prefix), outermost first."""
+    folders = key.split(_DELIMITER)[:-1]
+    prefixes = accumulate(folders, lambda above, name: above + name + _DELIMITER, initial="")
+    return list(zip(folders, list(prefixes)[1:], strict=True))
+
+
+def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
+    """The listing, and deleting what is ticked in it."""
+    listings = services.store.listings
+
+    @blueprint.get("/buckets/<bucket>/")
+    async def bucket_browse(bucket: str) -> ResponseReturnValue:
+        record = await permitted_bucket(services, "ListObjectsV2", bucket)
+        prefix, after = request.args.get("prefix", ""), request.args.get("after", "")
+        shown = {"bucket": record, "prefix": prefix, "folders": crumbs_of(prefix), "after": after}
+        if request.args.get("versions"):
+            await permitted_bucket(services, "ListObjectVersions", bucket)
+            listed = await listings.versions(
+                bucket,
+                prefix=prefix,
+                delimiter=_DELIMITER,
+                key_marker=after,
+                version_id_marker=request.args.get("after_version"),
+                limit=_PAGE,
+            )
+            return await render_template("versions.html", listing=listed, **shown)
+        listing = await listings.objects(bucket, prefix=prefix, delimiter=_DELIMITER, after=after, limit=_PAGE)
+        return await render_template("browse.html", listing=listing, **shown)
+
+    @blueprint.post("/buckets/<bucket>/delete-objects")
+    async def bucket_delete_objects(bucket: str) -> ResponseReturnValue:
+        """Delete what is ticked: keys, or `key NUL version id` in the list of versions."""
+        form = await request.form
+        ticked = form.getlist("object")
+        if not ticked:
+            raise InvalidRequest("nothing is ticked")
+        items: list[tuple[str, str | None, str | None]] = []
+        for text in ticked:
+            key, _, version = text.partition("\0")
+            await permitted_bucket(services, "DeleteObject", bucket, key)
+            items.append((key, version or None, None))
+        results = await services.store.deletes.delete_many(bucket, current_session().principal.owner, items)
+        for result in results:
+            if isinstance(result, StoreError):
+                raise result
+        back = {"prefix": form.get("prefix", ""), "versions": form.get("versions") or None}
+        return redirect(url_for("console.bucket_browse", bucket=bucket, **back), 303)
