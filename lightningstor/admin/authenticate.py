@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from lightningstor.admin.services import AdminServices
-from lightningstor.errors import Unauthenticated
 from lightningstor.iam.principal import Principal
 from lightningstor.s3.wire import sigv4
 from lightningstor.s3.wire.faults import InvalidAccessKeyId, MissingAuthentication, XAmzContentSHA256Mismatch
@@ -40,7 +39,7 @@ def authenticate(
     authorization = headers.get(b"authorization")
     if authorization is None:
         raise MissingAuthentication()
-    if authorization[:7].lower() == b"bearer ":
+    if authorization[:7].lower() == b"bearer " and services.callers is not None:
         return services.callers.by_bearer(authorization[7:].strip().decode("latin-1"))
     signed = sigv4.parse_authorization(headers)
     credential = services.credentials.find(signed.access_key_id)

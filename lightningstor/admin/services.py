@@ -48,9 +48,10 @@ class AdminServices:
     """The parts of a running daemon that the admin port shows and changes.
 
     Args:
+        version: of the daemon.
         store: the objects.
         credentials: the access keys that requests are signed with.
-        callers: whom tokens stand for.
+        callers: whom tokens stand for; None: there are none.
         authorizer: says who may do what; the same one as S3's.
         world: clock and entropy.
         readiness: why the daemon should get no requests.
@@ -63,9 +64,10 @@ class AdminServices:
         clock_skew_ms: how far a signed request's time may be from ours.
     """
 
+    version: str
     store: Store
     credentials: CredentialStore
-    callers: Callers
+    callers: Callers | None
     authorizer: Authorizer
     world: World
     readiness: Readiness

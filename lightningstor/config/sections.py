@@ -82,6 +82,10 @@ BUCKET_NAMES = Rule(
 SEAL_KEY = Rule(
     lambda value: value is None or re.fullmatch(r"[0-9A-Fa-f]{64}", value) is not None, "64 hexadecimal digits"
 )
+PUBLIC_URL = Rule(
+    lambda value: value is None or re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", value) is not None,
+    "http:// or https://, a host name and perhaps a port, and nothing behind them",
+)
 POSITIVE = Bounds(1)
 SECONDS = Rule(lambda value: value > 0, "a number of seconds above 0")
 NETWORKS = Rule(_all_networks, "IP addresses or networks such as 10.0.0.0/8")
@@ -268,6 +272,12 @@ class S3Settings(Section):
     host_aliases: tuple[str, ...] = option(
         (),
         "Other names, with port, under which clients reach the store: a presigned URL may be signed for any of them.",
+    )
+    public_url: str | None = option(
+        None,
+        "Where browsers reach S3, such as https://s3.example.org; the console's links that are given away begin so.",
+        rule=PUBLIC_URL,
+        applies="the host name under which the console is reached, with S3's port",
     )
     strict_names: bool = option(False, "Bucket names without dots, as the specification has them.")
     strict_region: bool = option(False, "Refuse requests that are signed for another region.")

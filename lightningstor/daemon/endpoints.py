@@ -6,21 +6,25 @@ import errno
 import logging
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from lightningstor.config import Address, Config
-from lightningstor.http.admin import AdminApp, Readiness
 from lightningstor.http.engine import HttpLimits, HttpServer, Listener, open_listeners
 from lightningstor.http.events import HttpEvent, HttpEventKind
-from lightningstor.iam import CredentialStore, EmbeddedAuthorizer
+from lightningstor.iam import Authorizer, CredentialStore
 from lightningstor.observe.clients import ClientAddresses
 from lightningstor.observe.metrics import Metrics
 from lightningstor.observe.record import Observer
 from lightningstor.ports import World
 from lightningstor.s3.settings import S3Settings, SignatureV2
 from lightningstor.store.store import Store
+
+if TYPE_CHECKING:
+    from lightningstor.admin.port import AdminPort
+    from lightningstor.s3.app import S3App
+    from lightningstor.s3.endpoint import Endpoint
 
 __all__ = [
     "ListenFailed",
@@ -29,6 +33,7 @@ __all__ = [
     "http_limits",
     "listen",
     "listen_failed",
+    "s3_endpoint",
     "s3_listen_context",
     "s3_server",
     "s3_settings",
@@ -139,29 +144,26 @@ def s3_settings(config: Config) -> S3Settings:
     )
 
 
-def s3_server(
-    config: Config, world: World, store: Store, credentials: CredentialStore, metrics: Metrics, observer: Observer
-) -> Server:
-    """The S3 port's server, our own or hypercorn as `[s3] engine` says; its figures become metrics."""
-    from lightningstor.daemon.refusal import s3_refusal
-    from lightningstor.s3.app import S3App
+def s3_endpoint(
+    config: Config, world: World, store: Store, credentials: CredentialStore, authorizer: Authorizer, observer: Observer
+) -> Endpoint:
+    """The services of the S3 app."""
     from lightningstor.s3.endpoint import Endpoint
 
-    endpoint = Endpoint(
-        s3_settings(config),
-        store,
-        credentials,
-        EmbeddedAuthorizer(),
-        world,
-        observer,
-        ClientAddresses(config.server.trusted_proxies),
-    )
-    app, limits, refusal = S3App(endpoint), http_limits(config), s3_refusal(endpoint)
+    clients = ClientAddresses(config.server.trusted_proxies)
+    return Endpoint(s3_settings(config), store, credentials, authorizer, world, observer, clients)
+
+
+def s3_server(config: Config, endpoint: Endpoint, app: S3App, metrics: Metrics) -> Server:
+    """The S3 port's server, our own or hypercorn as `[s3] engine` says; its figures become metrics."""
+    from lightningstor.daemon.refusal import s3_refusal
+
+    limits, refusal = http_limits(config), s3_refusal(endpoint)
     if config.s3.engine == "hypercorn":
         from lightningstor.http.hypercorn import HypercornServer
 
         return HypercornServer(app, limits, refusal=refusal)
-    server = HttpServer(app, limits, refusal=refusal, on_event=_counting(metrics), clock=world.clock)
+    server = HttpServer(app, limits, refusal=refusal, on_event=_counting(metrics), clock=endpoint.world.clock)
     figures = server.statistics
     metrics.gauge("http_connections", "Open connections of the S3 port.", lambda: figures().connections)
     metrics.gauge("http_requests_in_flight", "S3 requests at work.", lambda: figures().requests_in_flight)
@@ -179,11 +181,6 @@ def _counting(metrics: Metrics) -> Callable[[HttpEvent], None]:
     return on_event
 
 
-def admin_server(world: World, readiness: Readiness, metrics: Metrics) -> Server:
+def admin_server(app: AdminPort, world: World) -> Server:
     """The admin port's server."""
-
-    async def render() -> bytes:
-        await world.blocking.run(metrics.registry)  # the first time, it imports prometheus_client
-        return metrics.render()
-
-    return HttpServer(AdminApp(readiness, render), _ADMIN_LIMITS, clock=world.clock)
+    return HttpServer(app, _ADMIN_LIMITS, clock=world.clock)

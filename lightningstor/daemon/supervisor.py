@@ -18,27 +18,31 @@ from attrs import define, field, frozen
 
 from lightningstor.config import Address, Config
 from lightningstor.config.sections import BucketSettings
+from lightningstor.daemon.administration import Administration
 from lightningstor.daemon.endpoints import (
     ListenFailed,
     Server,
     admin_server,
     listen,
     listen_failed,
+    s3_endpoint,
     s3_listen_context,
     s3_server,
 )
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import ROOT, load_stored, prepare_identity
-from lightningstor.daemon.jobs import Job, Usage, run_job, store_jobs
+from lightningstor.daemon.jobs import Usage, run_job, store_jobs
 from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
 from lightningstor.http.admin import Readiness
-from lightningstor.iam import CredentialStore
+from lightningstor.iam import CredentialStore, EmbeddedAuthorizer
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
 from lightningstor.rpc.limits import RpcLimits
 from lightningstor.rpc.server import RpcServer, open_rpc_listeners
+from lightningstor.s3.app import S3App
+from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.errors import explain
 from lightningstor.store.store import Store
 
@@ -158,9 +162,13 @@ class _Daemon:
                 observing(self.config, self.world, self.metrics, storage.directory) as watching,
                 trio.open_nursery() as jobs,
             ):
-                for job in self._jobs(storage.store):
+                endpoint = s3_endpoint(
+                    self.config, self.world, storage.store, credentials, EmbeddedAuthorizer(), watching.observer
+                )
+                administration = self._administration(endpoint)
+                for job in administration.jobs:
                     jobs.start_soon(run_job, job)
-                await self._run_listeners(storage, credentials, watching, task_status)
+                await self._run_listeners(storage, endpoint, administration, watching, task_status)
                 jobs.cancel_scope.cancel()
         logger.info("stopped")
 
@@ -171,12 +179,13 @@ class _Daemon:
         await load_stored(credentials, storage.kv, identity, self.world)
         return credentials
 
-    def _jobs(self, store: Store) -> list[Job]:
+    def _administration(self, endpoint: Endpoint) -> Administration:
         usage = Usage()
         usage.show_in(self.metrics)
         limits = self.config.limits
         timeout_s = limits.multipart_upload_timeout_hours * 3600.0
-        return store_jobs(store, usage, gc_grace_s=limits.gc_grace_seconds, upload_timeout_s=timeout_s)
+        jobs = store_jobs(endpoint.store, usage, gc_grace_s=limits.gc_grace_seconds, upload_timeout_s=timeout_s)
+        return Administration(self.config, self.metrics, usage, jobs, endpoint)
 
     async def _create_buckets(self, store: Store) -> None:
         """The buckets that the configuration wants; one that is there already stays as it is."""
@@ -200,15 +209,17 @@ class _Daemon:
     async def _run_listeners(
         self,
         storage: Storage,
-        credentials: CredentialStore,
+        endpoint: Endpoint,
+        administration: Administration,
         watching: Observing,
         task_status: trio.TaskStatus[Bound],
     ) -> None:
-        s3 = s3_server(self.config, self.world, storage.store, credentials, self.metrics, watching.observer)
+        app = S3App(endpoint)
+        s3 = s3_server(self.config, endpoint, app, self.metrics)
         stopping = {"daemon": lambda: "stopping" if self.stop.asked else None}
         readiness = Readiness({**storage.health, **watching.health, "device": self.blocking.reason, **stopping})
         async with trio.open_nursery() as private:
-            admin = admin_server(self.world, readiness, self.metrics)
+            admin = admin_server(administration.port(app, readiness), self.world)
             admin_address = await self._start_http(private, admin, self.config.server.admin_addr, "admin_addr")
             async with trio.open_nursery() as public, trio.open_nursery() as grpc:
                 self.stop.cancels(public.cancel_scope)
@@ -216,6 +227,7 @@ class _Daemon:
                 listeners = await listen(self.config.server.s3_addr, "s3_addr", tls)
                 await public.start(s3.serve, listeners)
                 s3_address = Address(*listeners[0].address)
+                administration.bound(s3_address, tls=tls is not None)
                 rpc, grpc_address = await self._start_grpc(grpc, readiness)
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lightningstor import __version__
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.shapes import JobInfo, JobList, ServerInfo, WhoAmI
 
@@ -25,11 +24,9 @@ async def who_am_i(call: AdminCall) -> WhoAmI:
 async def server_info(call: AdminCall) -> ServerInfo:
     """Version, region and readiness."""
     reasons = call.services.readiness.reasons()
-    return ServerInfo(version=__version__, region=call.services.region, ready=not reasons, reasons=reasons)
+    return ServerInfo(version=call.services.version, region=call.services.region, ready=not reasons, reasons=reasons)
 
 
 async def list_jobs(call: AdminCall) -> JobList:
     """What runs in the background."""
-    return JobList(
-        items=[JobInfo(name=job.name, state=job.state, period_s=job.period_s) for job in call.services.jobs]
-    )
+    return JobList(items=[JobInfo(name=job.name, state=job.state, period_s=job.period_s) for job in call.services.jobs])

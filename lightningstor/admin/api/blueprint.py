@@ -32,7 +32,7 @@ def api_blueprint(services: AdminServices) -> Blueprint:
     for endpoint in ENDPOINTS:
         path = endpoint.path.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(path, endpoint.name, _view(services, endpoint), methods=[endpoint.method])
-    described = msgspec.json.format(msgspec.json.encode(document(ENDPOINTS)))
+    described = msgspec.json.format(msgspec.json.encode(document(ENDPOINTS, services.version)))
 
     @blueprint.get("/openapi.json")
     async def openapi() -> Response:
@@ -68,7 +68,8 @@ def _view(services: AdminServices, endpoint: Endpoint) -> Callable[..., Awaitabl
 
 
 async def _answer(services: AdminServices, endpoint: Endpoint, path: dict[str, str]) -> Response:
-    body: bytes = await request.get_data()
+    body = await request.get_data(as_text=False)
+    assert isinstance(body, bytes)
     scope = request.scope
     headers = joined_headers(scope["headers"])
     principal = authenticate(services, request.method, scope["raw_path"], scope["query_string"], headers, body)

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from lightningstor import __version__
 from lightningstor.admin.api.endpoint import PREFIX, Access, Endpoint
 from lightningstor.admin.api.shapes import Problem
 
@@ -22,8 +21,8 @@ _DESCRIPTION: Final = (
 )
 
 
-def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """The document for these endpoints."""
+def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
+    """The document for these endpoints of that version."""
     rows = list(endpoints)
     shapes = {shape for row in rows for shape in (row.body, row.answer) if shape is not None} | {Problem}
     ordered = sorted(shapes, key=lambda shape: shape.__name__)
@@ -33,7 +32,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         paths.setdefault(PREFIX + row.path, {})[row.method.lower()] = _operation(row)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "LightningStor admin API", "version": __version__, "description": _DESCRIPTION},
+        "info": {"title": "LightningStor admin API", "version": version, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -73,9 +72,7 @@ def _content(description: str | None, shape: type[msgspec.Struct]) -> dict[str, 
 
 def _path_parameters(row: Endpoint) -> list[dict[str, Any]]:
     schema = {"type": "string", "minLength": 1}
-    return [
-        {"name": name, "in": "path", "required": True, "schema": schema} for name in _VARIABLE.findall(row.path)
-    ]
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in _VARIABLE.findall(row.path)]
 
 
 def _query_parameters(row: Endpoint) -> list[dict[str, Any]]:

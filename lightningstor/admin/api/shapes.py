@@ -33,11 +33,11 @@ Limit = Annotated[int, Meta(ge=1, le=1000, description="Entries of one page.")]
 Tags = dict[str, str]
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Request(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Base of what a client sends."""
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Struct, kw_only=True):
     """Base of what a client gets."""
 
 

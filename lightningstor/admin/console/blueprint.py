@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from quart import Blueprint, g
 
-from lightningstor import __version__
 from lightningstor.admin.console.formats import count_text, size_text, time_text
 from lightningstor.admin.console.guard import guard
 from lightningstor.admin.console.pages import browse, buckets, login, object, overview, uploads
@@ -41,7 +40,7 @@ def console_blueprint(services: AdminServices) -> Blueprint:
     @blueprint.context_processor
     async def everywhere() -> dict[str, Any]:
         """What every template may use."""
-        return {"session": g.get("session"), "version": __version__}
+        return {"session": g.get("session"), "version": services.version}
 
     for text in (count_text, size_text, time_text):
         blueprint.add_app_template_filter(text)

@@ -12,6 +12,7 @@ from lightningstor.admin.console.guard import current_session
 from lightningstor.admin.services import AdminServices
 from lightningstor.errors import StoreError
 from lightningstor.s3.wire.faults import InvalidRequest
+from lightningstor.store.api import Deletion
 
 __all__ = ["add_pages", "crumbs_of"]
 
@@ -56,11 +57,11 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         ticked = form.getlist("object")
         if not ticked:
             raise InvalidRequest("nothing is ticked")
-        items: list[tuple[str, str | None, str | None]] = []
+        items: list[Deletion] = []
         for text in ticked:
             key, _, version = text.partition("\0")
             await permitted_bucket(services, "DeleteObject", bucket, key)
-            items.append((key, version or None, None))
+            items.append(Deletion(key, version or None))
         results = await services.store.deletes.delete_many(bucket, current_session().principal.owner, items)
         for result in results:
             if isinstance(result, StoreError):

@@ -103,9 +103,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         await permitted_bucket(services, "DeleteObject", bucket, key)
         await store.deletes.delete(bucket, key, current_session().principal.owner, version_id)
         folder = key.rpartition("/")[0]
-        return redirect(
-            url_for("console.bucket_browse", bucket=bucket, prefix=folder + "/" if folder else None), 303
-        )
+        return redirect(url_for("console.bucket_browse", bucket=bucket, prefix=folder + "/" if folder else None), 303)
 
 
 def _named() -> tuple[str, str | None]:
