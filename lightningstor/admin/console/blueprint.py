@@ -40,7 +40,7 @@ def console_blueprint(services: AdminServices) -> Blueprint:
     @blueprint.context_processor
     async def everywhere() -> dict[str, Any]:
         """What every template may use."""
-        return {"session": g.get("session"), "version": services.version}
+        return {"session": g.get("session"), "app_version": services.version}
 
     for text in (count_text, size_text, time_text):
         blueprint.add_app_template_filter(text)

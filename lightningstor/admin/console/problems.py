@@ -32,23 +32,23 @@ def tell_problems(blueprint: Blueprint, services: AdminServices) -> None:
 
     @blueprint.errorhandler(Exception)
     async def told(error: Exception) -> ResponseReturnValue:
-        if isinstance(error, HTTPException):
-            raise error
         request_id = next_request_id(services.world)
+        if isinstance(error, HTTPException):
+            return await _page(error.code or 500, error.name, f"{request.method} {request.path}", request_id)
         if request.headers.get("accept", "").startswith("application/json"):
             return problem(error, request_id)
         explained = explain(error, request.method)
         if not isinstance(error, StoreError):
             logger.error("request %s failed", request_id, exc_info=error)
-        page = await render_template(
-            "problem.html",
-            title=_TITLES.get(explained.status, "That did not work"),
-            message=explained.message,
-            code=explained.code,
-            request_id=request_id,
-            back=_back(),
-        )
-        return page, explained.status
+        return await _page(explained.status, explained.code, explained.message, request_id)
+
+
+async def _page(status: int, code: str, message: str, request_id: str) -> tuple[str, int]:
+    title = _TITLES.get(status, "That did not work")
+    page = await render_template(
+        "problem.html", title=title, message=message, code=code, request_id=request_id, back=_back()
+    )
+    return page, status
 
 
 def _back() -> str:
