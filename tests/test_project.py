@@ -137,8 +137,8 @@ def test_time_and_randomness_only_behind_ports() -> None:
 
 _HOMES = {
     "hypercorn": ("lightningstor/http/",),
-    "quart": ("lightningstor/http/",),
-    "quart_trio": ("lightningstor/http/",),
+    "quart": ("lightningstor/admin/",),
+    "quart_trio": ("lightningstor/admin/",),
     "httptools": ("lightningstor/http/",),
     "purerpc": ("lightningstor/rpc/", "lightningstor/client/", "lightningstor/chunks/remote.py"),
     "apsw": ("lightningstor/kv/",),
