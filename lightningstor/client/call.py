@@ -75,7 +75,7 @@ class ClientCall:
         if self._messages:
             self._arrived.set()
             return 0
-        return self._lend() if self._receiving else 0
+        return self._room_to_give() if self._receiving else 0
 
     def take_trailers(self, trailers: dict[str, str]) -> None:
         """The answer's end."""
@@ -135,7 +135,7 @@ class ClientCall:
             if self._ended:
                 await trio.lowlevel.checkpoint()
                 return None
-            self._connection.give_room(self, self._lend())
+            self._connection.give_room(self, self._room_to_give())
             self._arrived = trio.Event()
             self._receiving = True
             try:
@@ -147,7 +147,8 @@ class ClientCall:
         self._owed += max(size - self._lent, 0)
         self._lent = max(self._lent - size, 0)
         if self._owed * _GIVE_SHARE >= self._window:
-            self._connection.give_room(self, self._take_owed())
+            self._connection.give_room(self, self._owed)
+            self._owed = 0
         return message
 
     def close(self) -> None:
@@ -159,12 +160,10 @@ class ClientCall:
         self.fail(error)
         self._connection.close_call(self)
 
-    def _lend(self) -> int:
-        """What of the window can be given back while the reader waits: all."""
-        room = self._take_owed() + self._partial - self._lent
-        self._lent = self._partial
+    def _room_to_give(self) -> int:
+        """What of the window is given back while the reader waits: all, and not before it is worth a frame."""
+        room = self._owed + self._partial - self._lent
+        if room * _GIVE_SHARE < self._window:
+            return 0
+        self._owed, self._lent = 0, self._partial
         return room
-
-    def _take_owed(self) -> int:
-        owed, self._owed = self._owed, 0
-        return owed

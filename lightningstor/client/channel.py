@@ -383,8 +383,7 @@ async def open_channel(
         try:
             yield channel
             await channel.aclose()
-        except Exception as error:
-            # Raised below, outside: the nursery is our affair, and would wrap the program's own exception in a group.
+        except Exception as error:  # raised below: the nursery, our affair, would wrap the program's own in a group
             raised = error
         nursery.cancel_scope.cancel()
     if raised is not None:

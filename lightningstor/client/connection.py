@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
 import trio
-from hyperframe.frame import GoAwayFrame
 
 from lightningstor.client.call import ClientCall
 from lightningstor.client.errors import InternalError, RpcError, Unavailable, error_of_reset
 from lightningstor.client.limits import ClientLimits
 from lightningstor.client.metadata import Headers
+from lightningstor.rpc.http2 import Http2Connection
 
 __all__ = ["Connection"]
 
@@ -35,16 +34,6 @@ _CONNECTION_WINDOW: Final = 16 << 20
 _LAST_STREAM: Final = (1 << 31) - 1
 _PING: Final = b"are-u-up"
 _FORBIDDEN: Final = frozenset("\0\r\n")
-
-
-class _Http2(h2.connection.H2Connection):  # type: ignore[misc]  # h2 has no types
-    """h2, but for GOAWAY: it takes one for the end, where calls under way may still be answered (RFC 9113 §6.8)."""
-
-    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Any], list[h2.events.Event]]:
-        event = h2.events.ConnectionTerminated()
-        event.error_code, event.last_stream_id = frame.error_code, frame.last_stream_id
-        event.additional_data = frame.additional_data
-        return [], [event]
 
 
 class Connection:
@@ -74,7 +63,7 @@ class Connection:
         config = h2.config.H2Configuration(
             client_side=True, header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False
         )
-        self._h2 = _Http2(config)
+        self._h2 = Http2Connection(config)
         self._h2.local_settings = h2.settings.Settings(
             client=True,
             initial_values={

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
+from typing import Final
 
 from attrs import frozen
 
+from lightningstor.ports import World
+
 __all__ = ["ClientLimits", "RetryPolicy"]
+
+_ENTROPY: Final = World().entropy
+
+
+def _draw() -> float:
+    return int.from_bytes(_ENTROPY.token_bytes(4)) / (1 << 32)
 
 
 @frozen
@@ -53,14 +61,14 @@ class RetryPolicy:
         first_s: the pause after the first attempt, in seconds; each further one is twice as long.
         longest_s: of a pause, in seconds.
         jitter: the share of a pause that is random, so that many clients do not come back at once.
-        draw: a random number from 0 to 1.
+        draw: gives random numbers from 0 to 1.
     """
 
     attempts: int = 5
     first_s: float = 0.1
     longest_s: float = 5
     jitter: float = 0.5
-    draw: Callable[[], float] = random.random
+    draw: Callable[[], float] = _draw
 
     def pause_s(self, attempt: int) -> float:
         """How long to wait after that attempt (the first is 1), in seconds."""

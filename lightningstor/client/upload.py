@@ -141,7 +141,7 @@ class Upload:
                     nursery.start_soon(self._send_part, nursery.cancel_scope, slots, upload_id, number, part)
                     if len(part) < parts.part_size:
                         break
-            except Exception as error:
+            except Exception as error:  # the source's, whatever it is; raised below
                 self._failed.append(error)
                 nursery.cancel_scope.cancel()
         if self._failed:
@@ -152,8 +152,7 @@ class Upload:
     ) -> None:
         try:
             self._done[number] = await self.client.upload_part(upload_id, number, part)
-        except Exception as error:
-            # The first of them is what the caller gets, by itself and not in a group.
+        except Exception as error:  # the first of them is what the caller gets, by itself and not in a group
             self._failed.append(error)
             scope.cancel()
         finally:

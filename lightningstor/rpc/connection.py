@@ -17,7 +17,6 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
@@ -27,6 +26,7 @@ from hyperframe.frame import GoAwayFrame
 
 from lightningstor.rpc.call import RpcCall
 from lightningstor.rpc.framing import parse_timeout
+from lightningstor.rpc.http2 import Http2Connection
 from lightningstor.rpc.limits import RpcLimits
 from lightningstor.rpc.status import Explain, RpcFailed, StatusCode, status_of, trailers
 
@@ -74,7 +74,7 @@ class RpcConnection:
         self._resets: deque[float] = deque()
         self._closing = False
         self._scope = trio.CancelScope()
-        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        self._h2 = Http2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self._h2.local_settings = h2.settings.Settings(
             client=False,
             initial_values={

@@ -14,6 +14,7 @@ import h2.connection
 import h2.events
 import pytest
 import trio
+from hyperframe.frame import WindowUpdateFrame
 
 from lightningstor.rpc.framing import frame
 from lightningstor.rpc.gen import grpc_health_v1_pb2, grpc_reflection_v1_pb2, grpc_reflection_v1alpha_pb2
@@ -226,6 +227,24 @@ async def test_a_reset_on_the_heels_of_its_data_is_survived() -> None:
 
     async with serving() as (_, port):
         assert "b'grpc-status': b'0'" in await in_thread(ask)
+
+
+async def test_room_given_to_a_call_that_is_over_is_no_error() -> None:
+    """A WINDOW_UPDATE that comes after its stream's end, as it may: the connection goes on."""
+
+    def ask() -> int:
+        client = raw_client(port)
+        for _ in range(2):
+            stream = client.start_call(CHECK, frame(b""))
+            client.read_until(h2.events.StreamEnded)
+        client.socket.sendall(WindowUpdateFrame(stream - 2, window_increment=5).serialize())
+        client.start_call(CHECK, frame(b""))
+        answered: int = client.read_until(h2.events.StreamEnded).stream_id - stream
+        client.socket.close()
+        return answered
+
+    async with serving() as (_, port):
+        assert await in_thread(ask) == 2
 
 
 @pytest.mark.parametrize("greeting", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 100, b"PRI * HTTP/2.0\r\n\r\nXX"])
