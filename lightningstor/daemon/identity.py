@@ -8,16 +8,16 @@ from attrs import frozen
 
 from lightningstor.config import DEV_ACCESS_KEY, DEV_SECRET_KEY, Config, PrincipalSettings
 from lightningstor.daemon.datadir import DataDirectory, RootCredentials, new_root_credentials
-from lightningstor.iam import Credential, CredentialStore, Principal, SealedCredentials
-from lightningstor.iam.credentials import stored_rows
-from lightningstor.iam.seal import Seal
+from lightningstor.iam import Credential, CredentialStore, Principal
+from lightningstor.iam.directory import ROOT_ID, Directory, open_directory
+from lightningstor.iam.seal import SEAL_KEY_BYTES
 from lightningstor.kv.api import Kv
 from lightningstor.observe.logs import redactor
 from lightningstor.ports import World
 
-__all__ = ["ROOT", "Identity", "NoRootCredentials", "load_stored", "prepare_identity"]
+__all__ = ["ROOT", "Identity", "NoRootCredentials", "load_directory", "prepare_identity"]
 
-ROOT = Principal(id="root", display_name="root", admin=True)
+ROOT = Principal(id=ROOT_ID, display_name="root", admin=True)
 """The administrator that every store has; acts in organisation `default`."""
 
 
@@ -107,16 +107,12 @@ def _credential(keys: RootCredentials, principal: Principal, world: World) -> Cr
     return Credential(keys.access_key, keys.secret_key.encode(), principal, created_at=world.clock.now_ms())
 
 
-async def load_stored(credentials: CredentialStore, kv: Kv, identity: Identity, world: World) -> int:
-    """Take the credentials that the metadata store holds; how many there are.
+async def load_directory(credentials: CredentialStore, kv: Kv, identity: Identity, world: World) -> Directory:
+    """The tenants and identities that the metadata store holds, beside root and the configured principals.
 
     Raises:
-        BytesCorrupt: one does not open under the seal key.
+        BytesCorrupt: a record was made under another seal key, or changed since.
     """
-    if not await stored_rows(kv) or identity.seal_key is None:
-        return 0
-    found = await SealedCredentials(kv, Seal(identity.seal_key, world.entropy)).load()
-    for credential in found:
-        redactor.register(credential.secret)
-    credentials.replace_stored(found)
-    return len(found)
+    # A store in memory has no place to keep a key in, and nothing that outlives the process.
+    seal_key = identity.seal_key or world.entropy.token_bytes(SEAL_KEY_BYTES)
+    return await open_directory(kv, credentials, seal_key, world)

@@ -1,7 +1,7 @@
 """Principals, credentials and who may do what (DESIGN.md §10)."""
 
 from lightningstor.iam.authorize import Authorizer, EmbeddedAuthorizer, Resource
-from lightningstor.iam.credentials import Credential, CredentialStore, SealedCredentials
+from lightningstor.iam.credentials import Credential, CredentialStore
 from lightningstor.iam.principal import DEFAULT_ORG, Principal
 
 __all__ = [
@@ -12,5 +12,4 @@ __all__ = [
     "EmbeddedAuthorizer",
     "Principal",
     "Resource",
-    "SealedCredentials",
 ]

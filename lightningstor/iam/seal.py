@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from lightningstor.errors import BytesCorrupt
 from lightningstor.ports import Entropy
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 __all__ = ["SEAL_KEY_BYTES", "Seal"]
 
@@ -29,11 +33,15 @@ class Seal:
     def __init__(self, key: bytes, entropy: Entropy) -> None:
         if len(key) != SEAL_KEY_BYTES:
             raise ValueError(f"a seal key has {SEAL_KEY_BYTES} bytes, not {len(key)}")
+        self._key = key
+        self._entropy = entropy
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
         # Takes 30 ms to import, and a store without stored credentials never needs it.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._cipher = AESGCM(key)
-        self._entropy = entropy
+        return AESGCM(self._key)
 
     def seal(self, secret: bytes, associated: bytes) -> bytes:
         """The secret, readable only with the key and the same associated data."""
