@@ -65,9 +65,15 @@ def _all_networks(texts: tuple[str, ...]) -> bool:
         return False
 
 
-IDENTIFIER = Rule(
-    lambda value: value is None or _IDENTIFIER.match(value) is not None,
-    "1 to 128 letters, digits and _.@+=- (a letter or digit first)",
+def _is_identifier(value: str | None) -> bool:
+    # by-name is part of the key space where an organisation could stand.
+    return value is None or (value != "by-name" and _IDENTIFIER.match(value) is not None)
+
+
+IDENTIFIER = Rule(_is_identifier, "1 to 128 letters, digits and _.@+=- (a letter or digit first), and not by-name")
+IDENTIFIERS = Rule(
+    lambda values: all(_is_identifier(value) for value in values),
+    "texts of 1 to 128 letters, digits and _.@+=- (a letter or digit first)",
 )
 ACCESS_KEY = Rule(
     lambda value: value is None or _ACCESS_KEY.match(value) is not None,
@@ -212,6 +218,11 @@ class PrincipalSettings(Section):
     access_key: str = option(NOTHING, "Its access key id.", rule=ACCESS_KEY)
     secret_key: str = option(NOTHING, "Its secret access key.", secret=True, rule=SECRET_KEY)
     admin: bool = option(False, "May do everything, in every organisation.")
+    role: Literal["owner", "writer", "reader", "none"] = option(
+        "owner",
+        "What it may do in its organisation or project without grants: everything, write objects, read, or nothing.",
+    )
+    groups: tuple[str, ...] = option((), "The groups of its organisation that it is in.", rule=IDENTIFIERS)
 
 
 @frozen(eq=False, repr=False)
@@ -247,6 +258,14 @@ class IamSettings(Section):
         rule=SEAL_KEY,
         applies="made at the first start and kept in `seal.key` in the data directory",
     )
+    max_keys_per_principal: int = option(
+        20, "Access keys and API keys of one principal together.", rule=Bounds(1, 1000)
+    )
+    max_grants: int = option(
+        100, "Grants attached to one principal, to one group, or to all of an organisation.", rule=Bounds(1, 1000)
+    )
+    max_groups: int = option(20, "Groups that one principal is in.", rule=Bounds(1, 100))
+    max_token_ttl_seconds: int = option(604800, "How long a bearer token may be good.", rule=Bounds(1, 31536000))
     principals: tuple[PrincipalSettings, ...] = ()
 
 

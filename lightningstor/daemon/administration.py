@@ -10,6 +10,7 @@ from lightningstor.admin.port import AdminPort
 from lightningstor.admin.samples import PERIOD_S, Samples
 from lightningstor.admin.services import AdminServices
 from lightningstor.config import Address, Config
+from lightningstor.daemon.identity import Access
 from lightningstor.daemon.jobs import Job, Usage
 from lightningstor.http.admin import AdminApp, Readiness
 from lightningstor.observe.metrics import Metrics
@@ -27,6 +28,7 @@ class Administration:
         usage: what the whole store holds; a job counts it.
         jobs: what runs in the background; the sampling of what the console's overview shows is added.
         endpoint: the services of the S3 app.
+        access: who may use the daemon.
     """
 
     config: Config
@@ -34,6 +36,7 @@ class Administration:
     usage: Usage
     jobs: list[Job]
     endpoint: Endpoint
+    access: Access
     _samples: Samples = field(init=False)
     _s3: tuple[str, int] | None = field(default=None, init=False)
 
@@ -58,7 +61,7 @@ class Administration:
             version=__version__,
             store=endpoint.store,
             credentials=endpoint.credentials,
-            callers=None,
+            callers=self.access.callers,
             authorizer=endpoint.authorizer,
             world=world,
             readiness=readiness,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from lightningstor.config import Address, Config
+from lightningstor.daemon.identity import Access
 from lightningstor.http.engine import HttpLimits, HttpServer, Listener, open_listeners
 from lightningstor.http.events import HttpEvent, HttpEventKind
-from lightningstor.iam import Authorizer, CredentialStore
 from lightningstor.observe.clients import ClientAddresses
 from lightningstor.observe.metrics import Metrics
 from lightningstor.observe.record import Observer
@@ -144,14 +144,12 @@ def s3_settings(config: Config) -> S3Settings:
     )
 
 
-def s3_endpoint(
-    config: Config, world: World, store: Store, credentials: CredentialStore, authorizer: Authorizer, observer: Observer
-) -> Endpoint:
+def s3_endpoint(config: Config, world: World, store: Store, access: Access, observer: Observer) -> Endpoint:
     """The services of the S3 app."""
     from lightningstor.s3.endpoint import Endpoint
 
     clients = ClientAddresses(config.server.trusted_proxies)
-    return Endpoint(s3_settings(config), store, credentials, authorizer, world, observer, clients)
+    return Endpoint(s3_settings(config), store, access.credentials, access.authorizer, world, observer, clients)
 
 
 def s3_server(config: Config, endpoint: Endpoint, app: S3App, metrics: Metrics) -> Server:

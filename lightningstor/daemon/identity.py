@@ -8,14 +8,17 @@ from attrs import frozen
 
 from lightningstor.config import DEV_ACCESS_KEY, DEV_SECRET_KEY, Config, PrincipalSettings
 from lightningstor.daemon.datadir import DataDirectory, RootCredentials, new_root_credentials
-from lightningstor.iam import Credential, CredentialStore, Principal
-from lightningstor.iam.directory import ROOT_ID, Directory, open_directory
+from lightningstor.iam import Authorizer, Credential, CredentialStore, EmbeddedAuthorizer, Principal
+from lightningstor.iam.callers import Callers
+from lightningstor.iam.directory import ROOT_ID, Directory, DirectoryCallers, open_directory
+from lightningstor.iam.limits import IamLimits
+from lightningstor.iam.principal import Role
 from lightningstor.iam.seal import SEAL_KEY_BYTES
 from lightningstor.kv.api import Kv
 from lightningstor.observe.logs import redactor
 from lightningstor.ports import World
 
-__all__ = ["ROOT", "Identity", "NoRootCredentials", "load_directory", "prepare_identity"]
+__all__ = ["ROOT", "Access", "Identity", "NoRootCredentials", "open_access", "prepare_identity"]
 
 ROOT = Principal(id=ROOT_ID, display_name="root", admin=True)
 """The administrator that every store has; acts in organisation `default`."""
@@ -100,6 +103,8 @@ def _principal(settings: PrincipalSettings) -> Principal:
         display_name=settings.display_name or "",
         email=settings.email or "",
         admin=settings.admin,
+        role=Role(settings.role),
+        groups=settings.groups,
     )
 
 
@@ -107,12 +112,38 @@ def _credential(keys: RootCredentials, principal: Principal, world: World) -> Cr
     return Credential(keys.access_key, keys.secret_key.encode(), principal, created_at=world.clock.now_ms())
 
 
-async def load_directory(credentials: CredentialStore, kv: Kv, identity: Identity, world: World) -> Directory:
-    """The tenants and identities that the metadata store holds, beside root and the configured principals.
+@frozen
+class Access:
+    """Who may use a running daemon, and for what: the same for every protocol.
+
+    Args:
+        credentials: the access keys of S3.
+        directory: tenants and identities.
+        callers: finds who brings a token, an API key or a certificate.
+        authorizer: says who may do what.
+    """
+
+    credentials: CredentialStore
+    directory: Directory
+    callers: Callers
+    authorizer: Authorizer
+
+
+async def open_access(kv: Kv, identity: Identity, config: Config, world: World) -> Access:
+    """Root, the configured principals, and what the metadata store holds of tenants and identities.
 
     Raises:
         BytesCorrupt: a record was made under another seal key, or changed since.
     """
+    iam = config.iam
+    limits = IamLimits(
+        max_keys_per_principal=iam.max_keys_per_principal,
+        max_grants=iam.max_grants,
+        max_groups=iam.max_groups,
+        max_token_ttl_s=iam.max_token_ttl_seconds,
+    )
     # A store in memory has no place to keep a key in, and nothing that outlives the process.
     seal_key = identity.seal_key or world.entropy.token_bytes(SEAL_KEY_BYTES)
-    return await open_directory(kv, credentials, seal_key, world)
+    credentials = CredentialStore(world.clock, identity.fixed)
+    directory = await open_directory(kv, credentials, seal_key, world, limits)
+    return Access(credentials, directory, DirectoryCallers(directory), EmbeddedAuthorizer(directory.view))

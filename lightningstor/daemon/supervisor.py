@@ -30,13 +30,12 @@ from lightningstor.daemon.endpoints import (
     s3_server,
 )
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
-from lightningstor.daemon.identity import ROOT, load_stored, prepare_identity
+from lightningstor.daemon.identity import ROOT, Access, open_access, prepare_identity
 from lightningstor.daemon.jobs import Usage, run_job, store_jobs
 from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
 from lightningstor.http.admin import Readiness
-from lightningstor.iam import CredentialStore, EmbeddedAuthorizer
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
 from lightningstor.rpc.limits import RpcLimits
@@ -156,36 +155,32 @@ class _Daemon:
         if not in_memory(self.config):
             logger.info("data directory %s", data_root(self.config))
         async with open_storage(self.config, self.world) as storage:
-            credentials = await self._credentials(storage)
+            access = await self._access(storage)
             await self._create_buckets(storage.store)
             async with (
                 observing(self.config, self.world, self.metrics, storage.directory) as watching,
                 trio.open_nursery() as jobs,
             ):
-                endpoint = s3_endpoint(
-                    self.config, self.world, storage.store, credentials, EmbeddedAuthorizer(), watching.observer
-                )
-                administration = self._administration(endpoint)
+                endpoint = s3_endpoint(self.config, self.world, storage.store, access, watching.observer)
+                administration = self._administration(endpoint, access)
                 for job in administration.jobs:
                     jobs.start_soon(run_job, job)
                 await self._run_listeners(storage, endpoint, administration, watching, task_status)
                 jobs.cancel_scope.cancel()
         logger.info("stopped")
 
-    async def _credentials(self, storage: Storage) -> CredentialStore:
+    async def _access(self, storage: Storage) -> Access:
         identity = await self.world.blocking.run(prepare_identity, self.config, storage.directory, self.world)
         logger.info("%s", identity.notice)
-        credentials = CredentialStore(self.world.clock, identity.fixed)
-        await load_stored(credentials, storage.kv, identity, self.world)
-        return credentials
+        return await open_access(storage.kv, identity, self.config, self.world)
 
-    def _administration(self, endpoint: Endpoint) -> Administration:
+    def _administration(self, endpoint: Endpoint, access: Access) -> Administration:
         usage = Usage()
         usage.show_in(self.metrics)
         limits = self.config.limits
         timeout_s = limits.multipart_upload_timeout_hours * 3600.0
         jobs = store_jobs(endpoint.store, usage, gc_grace_s=limits.gc_grace_seconds, upload_timeout_s=timeout_s)
-        return Administration(self.config, self.metrics, usage, jobs, endpoint)
+        return Administration(self.config, self.metrics, usage, jobs, endpoint, access)
 
     async def _create_buckets(self, store: Store) -> None:
         """The buckets that the configuration wants; one that is there already stays as it is."""

@@ -16,6 +16,7 @@ from lightningstor.iam.owners import check_keys_left, owner_check
 from lightningstor.iam.records import AccessKey
 from lightningstor.iam.view import associated
 from lightningstor.model import keys
+from lightningstor.model.codec import RECORD_FORMAT
 from lightningstor.observe.logs import redactor
 
 __all__ = ["AccessKeys", "IssuedAccessKey"]
@@ -137,7 +138,12 @@ class AccessKeys:
         bound = associated(access_key_id, principal_id, expires_at)
         sealed = b64encode(self.ledger.view.seal.seal(secret.encode(), bound)).decode()
         record = AccessKey(
-            id=access_key_id, principal_id=principal_id, sealed=sealed, created_at=now, expires_at=expires_at
+            v=RECORD_FORMAT,
+            id=access_key_id,
+            principal_id=principal_id,
+            sealed=sealed,
+            created_at=now,
+            expires_at=expires_at,
         )
         return IssuedAccessKey(record, secret)
 

@@ -15,6 +15,7 @@ from lightningstor.iam.limits import IamLimits
 from lightningstor.iam.owners import check_keys_left, owner_check
 from lightningstor.iam.principal import Principal
 from lightningstor.iam.records import ApiKey
+from lightningstor.model.codec import RECORD_FORMAT
 from lightningstor.observe.logs import redactor
 
 __all__ = ["ApiKeys", "IssuedApiKey"]
@@ -71,6 +72,7 @@ class ApiKeys:
         key_id, secret = new_id(world.entropy), new_secret(world.entropy)
         redactor.register(secret)
         record = ApiKey(
+            v=RECORD_FORMAT,
             id=key_id,
             principal_id=principal_id,
             sha256=hashlib.sha256(secret.encode()).hexdigest(),

@@ -1,4 +1,4 @@
-"""Grants: statements about an organisation's resources, attached to a principal, a group, or all of the organisation."""
+"""Grants: statements about an organisation's resources, attached to a principal, a group, or all its principals."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lightningstor.iam.owners import check_principal, owner_check
 from lightningstor.iam.records import Grant
 from lightningstor.iam.statements import Statement, check_statement
 from lightningstor.model import iam_keys
+from lightningstor.model.codec import RECORD_FORMAT
 
 __all__ = ["Grants"]
 
@@ -70,6 +71,7 @@ class Grants:
             raise InvalidEntity(GRANT, "it is attached to a principal or to a group, not to both")
         ledger, view = self.ledger, self.ledger.view
         made = Grant(
+            v=RECORD_FORMAT,
             id=new_id(ledger.world.entropy),
             org_id=org_id,
             statement=statement,

@@ -12,8 +12,8 @@ from lightningstor.ports import Entropy
 __all__ = ["check_id", "new_access_key_id", "new_id", "new_secret"]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]{0,127}\Z")
-_RESERVED: Final = ("by-name", "by-principal", "by-bucket")
-"""Components of the key space that stand where an id could."""
+_RESERVED: Final = ("by-name",)
+"""Components of the key space that stand where an organisation could."""
 
 
 def check_id(kind: str, value: str) -> str:

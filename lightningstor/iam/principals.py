@@ -15,6 +15,7 @@ from lightningstor.iam.principal import Principal, PrincipalKind, Role
 from lightningstor.iam.records import AccessKey, ApiKey, Grant, Group, StoredPrincipal
 from lightningstor.kv.api import ABSENT, Check
 from lightningstor.model import iam_keys, keys
+from lightningstor.model.codec import RECORD_FORMAT
 
 __all__ = ["UNCHANGED", "Groups", "Principals"]
 
@@ -81,6 +82,7 @@ class Principals:
         check_id(PRINCIPAL, principal_id)
         world, view = self.ledger.world, self.ledger.view
         made = StoredPrincipal(
+            v=RECORD_FORMAT,
             id=principal_id,
             org_id=org_id,
             epoch=new_id(world.entropy),
@@ -188,6 +190,7 @@ def _joined(ledger: Ledger, limits: IamLimits, record: StoredPrincipal) -> list[
 
 def _as_stored(fixed: Principal) -> StoredPrincipal:
     return StoredPrincipal(
+        v=RECORD_FORMAT,
         id=fixed.id,
         org_id=fixed.org_id,
         epoch="",
@@ -232,13 +235,13 @@ class Groups:
         if found is None:
             if not view.is_fixed_group(org_id, group_id):
                 raise NoSuchEntity(GROUP, f"{org_id}/{group_id}")
-            return Group(org_id=org_id, id=group_id)
+            return Group(v=RECORD_FORMAT, org_id=org_id, id=group_id)
         return found
 
     def members(self, org_id: str, group_id: str) -> list[str]:
         """The ids of its principals, in order."""
         view = self.ledger.view
-        everyone = [*view.fixed.values(), *view.stored.values()]
+        everyone: list[Principal | StoredPrincipal] = [*view.fixed.values(), *view.stored.values()]
         return sorted(one.id for one in everyone if one.org_id == org_id and group_id in one.groups)
 
     def list(self, org_id: str) -> list[Group]:
@@ -256,7 +259,7 @@ class Groups:
         """
         check_id(GROUP, group_id)
         view, now = self.ledger.view, self.ledger.world.clock.now_ms()
-        made = Group(org_id=org_id, id=group_id, display_name=display_name, created_at=now)
+        made = Group(v=RECORD_FORMAT, org_id=org_id, id=group_id, display_name=display_name, created_at=now)
 
         async def plan() -> Change:
             if not view.has_organisation(org_id):

@@ -9,7 +9,6 @@ from msgspec import Struct
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.iam.statements import Statement
 from lightningstor.model import iam_keys, keys
-from lightningstor.model.codec import RECORD_FORMAT
 
 __all__ = [
     "RECORD_KINDS",
@@ -29,7 +28,7 @@ class Organisation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A tenant."""
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"orgs/"
-    v: int = RECORD_FORMAT
+    v: int
     id: str
     display_name: str = ""
     created_at: int = 0
@@ -43,7 +42,7 @@ class Project(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A project of an organisation."""
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"projects/"
-    v: int = RECORD_FORMAT
+    v: int
     org_id: str
     id: str
     display_name: str = ""
@@ -58,7 +57,7 @@ class Group(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Principals of one organisation that grants can be attached to at once. Who is in it, the principals say."""
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"groups/"
-    v: int = RECORD_FORMAT
+    v: int
     org_id: str
     id: str
     display_name: str = ""
@@ -79,7 +78,7 @@ class StoredPrincipal(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"principals/"
-    v: int = RECORD_FORMAT
+    v: int
     id: str
     org_id: str
     epoch: str
@@ -103,7 +102,7 @@ class AccessKey(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An S3 access key (SPEC.md §4.3, S3Credentials). `sealed`: base64 of its secret under the seal key."""
 
     prefix: ClassVar[bytes] = keys.ROOT + b"credentials/"
-    v: int = RECORD_FORMAT
+    v: int
     id: str
     principal_id: str
     sealed: str
@@ -119,7 +118,7 @@ class ApiKey(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An API key. `sha256`: of the key's secret part, which is random: 32 bytes in hex."""
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"api-keys/"
-    v: int = RECORD_FORMAT
+    v: int
     id: str
     principal_id: str
     sha256: str
@@ -140,7 +139,7 @@ class Grant(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"grants/"
-    v: int = RECORD_FORMAT
+    v: int
     id: str
     org_id: str
     statement: Statement
@@ -157,7 +156,7 @@ class TokenEpoch(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The epoch of a configured principal's bearer tokens, once they were revoked."""
 
     prefix: ClassVar[bytes] = iam_keys.IAM + b"epochs/"
-    v: int = RECORD_FORMAT
+    v: int
     principal_id: str
     epoch: str
 

@@ -11,6 +11,7 @@ from lightningstor.iam.principal import DEFAULT_ORG
 from lightningstor.iam.records import Organisation, Project
 from lightningstor.kv.api import ABSENT, Check
 from lightningstor.model import iam_keys, keys
+from lightningstor.model.codec import RECORD_FORMAT
 
 __all__ = ["Organisations", "Projects"]
 
@@ -35,7 +36,7 @@ class Organisations:
         if found is None:
             if not view.is_fixed_organisation(org_id):
                 raise NoSuchEntity(ORGANISATION, org_id)
-            return Organisation(id=org_id)
+            return Organisation(v=RECORD_FORMAT, id=org_id)
         return found
 
     def list(self) -> list[Organisation]:
@@ -51,7 +52,9 @@ class Organisations:
             EntityExists, InvalidEntity
         """
         check_id(ORGANISATION, org_id)
-        made = Organisation(id=org_id, display_name=display_name, created_at=self.ledger.world.clock.now_ms())
+        made = Organisation(
+            v=RECORD_FORMAT, id=org_id, display_name=display_name, created_at=self.ledger.world.clock.now_ms()
+        )
 
         async def plan() -> Change:
             if self.ledger.view.has_organisation(org_id):
@@ -104,7 +107,7 @@ class Projects:
         if found is None:
             if not view.is_fixed_project(org_id, project_id):
                 raise NoSuchEntity(PROJECT, f"{org_id}/{project_id}")
-            return Project(org_id=org_id, id=project_id)
+            return Project(v=RECORD_FORMAT, org_id=org_id, id=project_id)
         return found
 
     def list(self, org_id: str) -> list[Project]:
@@ -125,7 +128,7 @@ class Projects:
         """
         check_id(PROJECT, project_id)
         view, now = self.ledger.view, self.ledger.world.clock.now_ms()
-        made = Project(org_id=org_id, id=project_id, display_name=display_name, created_at=now)
+        made = Project(v=RECORD_FORMAT, org_id=org_id, id=project_id, display_name=display_name, created_at=now)
 
         async def plan() -> Change:
             if not view.has_organisation(org_id):

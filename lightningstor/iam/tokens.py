@@ -21,6 +21,7 @@ from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.limits import IamLimits
 from lightningstor.iam.principal import Principal
 from lightningstor.iam.records import TokenEpoch
+from lightningstor.model.codec import RECORD_FORMAT
 
 __all__ = ["AUDIENCE", "BearerTokens"]
 
@@ -112,7 +113,7 @@ class BearerTokens:
 
         async def plan() -> Change:
             if principal_id in view.fixed:
-                return Change(puts=[TokenEpoch(principal_id=principal_id, epoch=epoch)])
+                return Change(puts=[TokenEpoch(v=RECORD_FORMAT, principal_id=principal_id, epoch=epoch)])
             record = view.stored.get(principal_id)
             if record is None:
                 raise NoSuchEntity("principal", principal_id)

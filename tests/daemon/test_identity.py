@@ -9,13 +9,14 @@ import pytest
 
 from lightningstor.config import Config, IamSettings, PrincipalSettings, ServerSettings, StorageSettings
 from lightningstor.daemon.datadir import DataDirectory, RootCredentials, open_data_directory
-from lightningstor.daemon.identity import ROOT, NoRootCredentials, load_stored, prepare_identity
+from lightningstor.daemon.identity import ROOT, NoRootCredentials, open_access, prepare_identity
 from lightningstor.errors import BytesCorrupt
-from lightningstor.iam import Credential, CredentialStore, Principal, SealedCredentials
-from lightningstor.iam.seal import Seal
+from lightningstor.iam import CredentialStore, Principal
+from lightningstor.iam.directory import open_directory
+from lightningstor.iam.principal import Role
 from lightningstor.kv.memory import MemoryKv
 from lightningstor.observe.logs import redactor
-from lightningstor.ports import SystemEntropy, World
+from lightningstor.ports import World
 
 WORLD = World()
 
@@ -80,11 +81,15 @@ def test_configured_principals(directory: DataDirectory) -> None:
         email="alice@example.org",
         access_key="AKALICE",
         secret_key="secret of alice",
+        role="reader",
+        groups=("staff",),
     )
     bob = PrincipalSettings(id="bob", access_key="AKBOB", secret_key="secret of bob", admin=True)
     identity = prepare_identity(Config(iam=IamSettings(principals=(alice, bob))), directory, WORLD)
     _, first, second = identity.fixed
-    assert first.principal == Principal("alice", "acme", "web", "c0ffee", "Alice", "alice@example.org", False)
+    assert first.principal == Principal(
+        "alice", "acme", "web", "c0ffee", "Alice", "alice@example.org", False, Role.READER, ("staff",)
+    )
     assert (first.access_key_id, first.secret) == ("AKALICE", b"secret of alice")
     assert second.principal == Principal("bob", admin=True)
 
@@ -105,23 +110,26 @@ def test_given_seal_key_is_used_and_not_kept(directory: DataDirectory) -> None:
     assert not directory.seal_key_file.exists()
 
 
-async def test_stored_credentials_are_loaded(directory: DataDirectory) -> None:
-    """Credentials that the store holds work after a start, under the directory's seal key."""
+async def test_stored_identities_are_loaded(directory: DataDirectory) -> None:
+    """Access keys that the store holds work after a start, under the directory's seal key, beside the configured."""
     identity = prepare_identity(Config(), directory, WORLD)
-    assert identity.seal_key is not None
-    kv, credentials = MemoryKv(), CredentialStore(WORLD.clock, identity.fixed)
-    assert await load_stored(credentials, kv, identity, WORLD) == 0
-    stored = Credential("AKCAROL", b"secret of carol", Principal("carol", "acme"))
-    await SealedCredentials(kv, Seal(identity.seal_key, SystemEntropy())).put(stored)
-    assert await load_stored(credentials, kv, identity, WORLD) == 1
-    assert credentials.find("AKCAROL") == stored
-    assert credentials.find(identity.fixed[0].access_key_id) is identity.fixed[0]
+    kv = MemoryKv()
+    first = await open_access(kv, identity, Config(), WORLD)
+    assert first.credentials.find(identity.fixed[0].access_key_id) is identity.fixed[0]
+    await first.directory.principals.create("carol", org_id="default")
+    issued = await first.directory.access_keys.create("carol")
+    second = await open_access(kv, identity, Config(), WORLD)
+    found = second.credentials.find(issued.record.id)
+    assert found is not None
+    assert (found.secret.decode(), found.principal.id) == (issued.secret, "carol")
+    assert second.credentials.find(identity.fixed[0].access_key_id) is identity.fixed[0]
 
 
 async def test_foreign_seal_key_stops_the_start(directory: DataDirectory) -> None:
-    """A store whose credentials were sealed under another key does not start without them, silently."""
+    """A store whose identities were stored under another key does not start without them, silently."""
     kv = MemoryKv()
-    await SealedCredentials(kv, Seal(bytes(32), SystemEntropy())).put(Credential("AK", b"a secret", Principal("p")))
+    other = await open_directory(kv, CredentialStore(WORLD.clock), bytes(32), WORLD)
+    await other.principals.create("carol", org_id="default")
     identity = prepare_identity(Config(), directory, WORLD)
-    with pytest.raises(BytesCorrupt):
-        await load_stored(CredentialStore(WORLD.clock), kv, identity, WORLD)
+    with pytest.raises(BytesCorrupt, match="another seal key"):
+        await open_access(kv, identity, Config(), WORLD)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from attrs import define, evolve
 
@@ -16,12 +12,8 @@ from lightningstor.iam import (
     EmbeddedAuthorizer,
     Principal,
     Resource,
-    SealedCredentials,
 )
 from lightningstor.iam.seal import Seal
-from lightningstor.kv.api import Put, Txn
-from lightningstor.kv.memory import MemoryKv
-from lightningstor.model import keys
 from lightningstor.ports import SystemEntropy
 
 KEY = bytes(range(32))
@@ -41,10 +33,6 @@ class SetClock:
 
     def monotonic(self) -> float:
         return self.now / 1000
-
-
-def sealed(kv: MemoryKv, key: bytes = KEY) -> SealedCredentials:
-    return SealedCredentials(kv, Seal(key, SystemEntropy()))
 
 
 # Principals
@@ -132,105 +120,6 @@ def test_seal_key_has_32_bytes() -> None:
     """A key of another length is refused when the seal is made."""
     with pytest.raises(ValueError, match="32 bytes, not 16"):
         Seal(bytes(16), SystemEntropy())
-
-
-# Credentials in the metadata store
-
-
-async def test_stored_credential_comes_back() -> None:
-    """What was put is loaded with its secret, principal and times, in a store that shows no secret."""
-    kv = MemoryKv()
-    credential = Credential("AKALICE", SECRET, ALICE, created_at=5, expires_at=9)
-    await sealed(kv).put(credential)
-    assert await sealed(kv).load() == [credential]
-    rows = await kv.scan(b"", b"\xff", 100)
-    assert [row.key for row in rows] == [
-        keys.credential("AKALICE"),
-        keys.credential_of_principal("alice", "AKALICE"),
-    ]
-    assert not any(SECRET in row.value for row in rows)
-    assert json.loads(rows[0].value)["v"] == 1
-
-
-async def test_credential_is_replaced_with_its_index() -> None:
-    """Putting an access key again replaces it, and moves its index when it goes to another principal."""
-    kv = MemoryKv()
-    await sealed(kv).put(Credential("AK", b"first secret", ALICE))
-    await sealed(kv).put(Credential("AK", b"second secret", BOB))
-    (loaded,) = await sealed(kv).load()
-    assert (loaded.secret, loaded.principal) == (b"second secret", BOB)
-    assert await kv.get(keys.credential_of_principal("alice", "AK")) is None
-    assert await kv.get(keys.credential_of_principal("bob", "AK")) is not None
-
-
-async def test_removed_credential_leaves_nothing() -> None:
-    """Removing deletes record and index and says whether there was one."""
-    kv = MemoryKv()
-    await sealed(kv).put(Credential("AK", SECRET, ALICE))
-    assert await sealed(kv).remove("AK")
-    assert await kv.scan(b"", b"\xff", 10) == []
-    assert not await sealed(kv).remove("AK")
-
-
-async def test_wrong_seal_key_is_refused() -> None:
-    """Under another key nothing loads: the error names the record and not the secret."""
-    kv = MemoryKv()
-    await sealed(kv).put(Credential("AK", SECRET, ALICE))
-    with pytest.raises(BytesCorrupt, match="lightningstor/credentials/AK") as raised:
-        await sealed(kv, bytes(32)).load()
-    assert "forty" not in str(raised.value)
-
-
-async def rewrite(kv: MemoryKv, source: str, target: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Put the changed record of one access key under another, as somebody who can write the metadata could."""
-    row = await kv.get(keys.credential(source))
-    assert row is not None
-    record = json.loads(row.value)
-    change(record)
-    await kv.commit(Txn(puts=[Put(keys.credential(target), json.dumps(record, separators=(",", ":")).encode())]))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda record: record["principal"].update(admin=True),
-        lambda record: record["principal"].update(org_id="other"),
-        lambda record: record["principal"].update(project_id=None),
-        lambda record: record["principal"].update(id="bob"),
-        lambda record: record.update(expires_at=99999),
-        lambda record: record.pop("expires_at"),
-    ],
-)
-async def test_changed_record_is_refused(change: Callable[[dict[str, Any]], None]) -> None:
-    """Whoever can write the metadata, but has not the key, cannot make a principal an admin, move it or let it live."""
-    kv = MemoryKv()
-    await sealed(kv).put(Credential("AK", SECRET, ALICE, expires_at=9))
-    await rewrite(kv, "AK", "AK", change)
-    with pytest.raises(BytesCorrupt, match="does not open"):
-        await sealed(kv).load()
-
-
-async def test_swapped_record_is_refused() -> None:
-    """A record copied under another access key does not open, whatever name stands inside."""
-    for inside in ("AK", "AKOTHER"):
-        kv = MemoryKv()
-        await sealed(kv).put(Credential("AK", SECRET, ALICE))
-        await rewrite(kv, "AK", "AKOTHER", lambda record, inside=inside: record.update(access_key_id=inside))
-        with pytest.raises(BytesCorrupt, match="AKOTHER"):
-            await sealed(kv).load()
-
-
-async def test_swapped_secret_is_refused() -> None:
-    """A sealed secret moved into another principal's record does not open."""
-    kv = MemoryKv()
-    await sealed(kv).put(Credential("AK1", SECRET, ALICE))
-    await sealed(kv).put(Credential("AK2", b"the secret of bob", BOB))
-    row = await kv.get(keys.credential("AK1"))
-    assert row is not None
-    stolen = json.loads(row.value)["sealed"]
-    await rewrite(kv, "AK2", "AK2", lambda record: record.update(sealed=stolen))
-    with pytest.raises(BytesCorrupt, match="AK2"):
-        await sealed(kv).load()
 
 
 # Authorisation
