@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Final, Protocol
 
 import trio
@@ -48,12 +48,13 @@ class _Crc:
         return self._value.to_bytes(self._length)
 
 
-def _md5() -> _Hash:
-    return hashlib.md5(usedforsecurity=False)
-
-
-def _sha1() -> _Hash:
-    return hashlib.sha1(usedforsecurity=False)
+_HASHES: Final[dict[str, Callable[..., _Hash]]] = {
+    "md5": partial(hashlib.md5, usedforsecurity=False),
+    "sha1": partial(hashlib.sha1, usedforsecurity=False),
+    "sha256": hashlib.sha256,
+    "sha512": hashlib.sha512,
+}
+"""What makes each hash, of the bytes given or of none."""
 
 
 # isal's CRC32 is twelve times as fast as awscrt's; CRC64NVME only awscrt has. awscrt takes 0.05 s to import, so it
@@ -82,10 +83,7 @@ def _crc64nvme() -> _Hash:
 
 
 _MAKERS: Final[dict[str, Callable[[], _Hash]]] = {
-    "md5": _md5,
-    "sha1": _sha1,
-    "sha256": hashlib.sha256,
-    "sha512": hashlib.sha512,
+    **_HASHES,
     "crc32": _crc32,
     "crc32c": _crc32c,
     "crc64nvme": _crc64nvme,
@@ -100,8 +98,12 @@ _SECOND_LANE: Final = frozenset({"sha1", "sha256", "sha512"})
 def _make(algorithm: str) -> _Hash:
     maker = _MAKERS.get(algorithm)
     if maker is None:
-        raise ValueError(f"no digest {algorithm!r}; there are {', '.join(sorted(ALGORITHMS))}")
+        raise _unknown(algorithm)
     return maker()
+
+
+def _unknown(algorithm: str) -> ValueError:
+    return ValueError(f"no digest {algorithm!r}; there are {', '.join(sorted(ALGORITHMS))}")
 
 
 def digest_inline(algorithms: Iterable[str], data: Buffer) -> dict[str, bytes]:
@@ -116,12 +118,10 @@ def digest_inline(algorithms: Iterable[str], data: Buffer) -> dict[str, bytes]:
         crc = crcs.get(algorithm)
         if crc is not None:
             digests[algorithm] = crc[0](data, 0).to_bytes(crc[1], "big")
-        elif algorithm == "md5":
-            digests[algorithm] = hashlib.md5(data, usedforsecurity=False).digest()
+        elif algorithm in _HASHES:
+            digests[algorithm] = _HASHES[algorithm](data).digest()
         else:
-            state = _make(algorithm)
-            state.update(data)
-            digests[algorithm] = state.digest()
+            raise _unknown(algorithm)
     return digests
 
 

@@ -143,11 +143,10 @@ class Kv(KvReads, Protocol):
     @property
     def capabilities(self) -> KvCapabilities: ...
 
-    @property
-    def epoch(self) -> int | None:
-        """A number that grows with the transactions that are settled; None: it cannot be told, or one is under way.
+    def is_newest(self, row: Row) -> bool:
+        """Whether a row that this store gave out is known, without a look, to be its key's newest still.
 
-        As long as it is the same number no row has changed, so what was derived from rows is still right.
+        Then what was derived from it is still right. False says nothing: ask `get`.
         """
         ...
 

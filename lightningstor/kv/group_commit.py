@@ -106,8 +106,6 @@ class GroupCommit:
         self._closing = False
         self._ended = trio.Event()
         self.read_only_reason: str | None = None
-        self._epoch = 0
-        self._unsettled = 0  # transactions in the queue or being written
         self.batches = 0
         self.transactions = 0
         self.applied = 0
@@ -121,11 +119,6 @@ class GroupCommit:
     def depth(self) -> int:
         """Transactions that the writer has not taken."""
         return self._depth + self._waiting_for_room
-
-    @property
-    def epoch(self) -> int | None:
-        """As `Kv.epoch`. None while the writer may be changing rows: they change before it is heard of here."""
-        return None if self._unsettled else self._epoch
 
     async def commit(self, txn: Txn) -> Outcome:
         """As `Kv.commit`.
@@ -152,7 +145,6 @@ class GroupCommit:
         )
         self._queue.append(queued)
         self._depth += 1
-        self._unsettled += 1
         if self._waiting_for_room:
             self._admit()
         self._wake_writer()
@@ -184,7 +176,6 @@ class GroupCommit:
     def withdraw(self, keys: list[bytes]) -> None:
         """A transaction's caller is gone; the writer will pass over it."""
         self._depth -= 1
-        self._unsettled -= 1
         self.withdrawn += 1
         self._cache.release(keys)
 
@@ -318,8 +309,6 @@ class GroupCommit:
 
     def _finish(self, batch: list[_Queued], outcomes: Sequence[Outcome | Exception], rows: Iterable[Row]) -> None:
         """Bring the cache to what is now true, then wake the callers."""
-        self._epoch += 1
-        self._unsettled -= len(batch)
         for queued in batch:
             self._cache.release(queued.keys)
         self._cache.renew(rows)

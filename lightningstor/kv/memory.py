@@ -40,10 +40,10 @@ class MemoryKv:
         self._revision = 0
         self._snapshots: set[_MemorySnapshot] = set()
 
-    @property
-    def epoch(self) -> int | None:
-        """Grows with every commit: here a transaction is queued and settled in one step."""
-        return self._revision
+    def is_newest(self, row: Row) -> bool:
+        """As `Kv.is_newest`; memory always knows."""
+        found = self._rows.get(row.key)
+        return found is not None and found.revision == row.revision
 
     @property
     def read_only_reason(self) -> str | None:

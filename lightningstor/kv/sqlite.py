@@ -58,10 +58,10 @@ class SqliteKv:
         self._commits = commits
         self._checkpointer = checkpointer
 
-    @property
-    def epoch(self) -> int | None:
-        """As `Kv.epoch`: None while a transaction is queued or being written."""
-        return self._commits.epoch
+    def is_newest(self, row: Row) -> bool:
+        """As `Kv.is_newest`: True while the row is cached, False from when a transaction that writes it is queued."""
+        found = self._cache.find(row.key)
+        return found is not None and found.revision == row.revision
 
     @property
     def read_only_reason(self) -> str | None:

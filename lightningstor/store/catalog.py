@@ -32,18 +32,12 @@ class Located:
 
 
 class BucketCatalog:
-    """Buckets by name.
-
-    A decoded record is used again only while its rows are known not to have changed: as long as the store's epoch
-    stands still without a look at them, otherwise after reading both.
-    """
+    """Buckets by name. A decoded record is used again as long as its rows are the newest."""
 
     def __init__(self, kv: Kv, keep: int = 4096) -> None:
         self._kv = kv
         self._keep = keep
         self._known: dict[str, Located] = {}
-        self._fresh: dict[str, Located] = {}
-        self._epoch: int | None = None
 
     async def locate(self, name: str) -> Located:
         """The bucket of that name.
@@ -51,22 +45,13 @@ class BucketCatalog:
         Raises:
             NoSuchBucket
         """
-        epoch = self._kv.epoch
-        if epoch is None or epoch != self._epoch:
-            self._fresh.clear()
-            self._epoch = epoch
-        else:
-            fresh = self._fresh.get(name)
-            if fresh is not None:
-                return fresh
-        located = await self._read(name)
-        if self._kv.epoch == epoch:
-            self._fresh[name] = located
-        return located
-
-    async def _read(self, name: str) -> Located:
-        kv = self._kv
         known = self._known.get(name)
+        if known is not None and self._kv.is_newest(known.name_row) and self._kv.is_newest(known.row):
+            return known
+        return await self._read(name, known)
+
+    async def _read(self, name: str, known: Located | None) -> Located:
+        kv = self._kv
         name_row = await kv.get(keys.bucket_by_name(name) if known is None else known.name_row.key)
         if name_row is None:
             self._known.pop(name, None)

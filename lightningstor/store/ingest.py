@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from lightningstor.chunks.api import Buffer
-from lightningstor.chunks.digest import DigestPipeline, digest_inline
+from lightningstor.chunks.digest import INLINE_MAX, DigestPipeline, digest_inline
 from lightningstor.chunks.object_writer import ObjectWriter
 from lightningstor.errors import EntityTooLarge
 from lightningstor.kv.api import Put
@@ -27,8 +26,6 @@ __all__ = ["ingest"]
 _SEGMENT_CHUNKS = 1000
 """References in one manifest segment: about 100 KB, and 8 GiB of an object."""
 
-_CHECKED_INLINE_MAX = 64 << 10
-
 
 async def ingest(ctx: StoreContext, body: BodySource, checksum_algorithm: str, limit: int) -> Staged:
     """Receive a body. What it returns is sealed and verified; what it raises leaves nothing behind.
@@ -40,9 +37,8 @@ async def ingest(ctx: StoreContext, body: BodySource, checksum_algorithm: str, l
     Raises:
         EntityTooLarge; what the body raises; the errors of its `expected` digests; StorageFull, StorageReadOnly
     """
-    algorithm = checksum_algorithm.lower()
-    wanted = {"md5", algorithm, *body.algorithms}
-    pieces: list[Buffer] = []
+    wanted = {"md5", checksum_algorithm.lower(), *body.algorithms}
+    pieces: list[bytes] = []
     held = 0
     inline_max = ctx.inline_max
     announced = body.size
@@ -50,8 +46,8 @@ async def ingest(ctx: StoreContext, body: BodySource, checksum_algorithm: str, l
         while held <= inline_max:
             piece = await body.receive()
             if not piece:
-                data = _joined(pieces)
-                digests = await _digests_of(ctx, data, wanted)
+                data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                digests = digest_inline(wanted, data) if held <= INLINE_MAX else await _digests_of(ctx, data, wanted)
                 _check(body, digests)
                 return _staged_inline(ctx, data, digests, checksum_algorithm)
             # A view is good only until the next call, and this piece may have to wait for many.
@@ -72,25 +68,19 @@ async def ingest(ctx: StoreContext, body: BodySource, checksum_algorithm: str, l
     return _staged_chunks(writer, data_id, refs, digests, checksum_algorithm)
 
 
-def _joined(pieces: list[Buffer]) -> bytes:
-    return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
-
-
 async def _digests_of(ctx: StoreContext, data: bytes, wanted: set[str]) -> dict[str, bytes]:
-    if len(data) <= _CHECKED_INLINE_MAX:
-        return digest_inline(wanted, data)
     pipeline = DigestPipeline(wanted, ctx.world)
     await pipeline.update([data])
     return pipeline.digests()
 
 
 async def _receive_chunks(
-    writer: ObjectWriter, body: BodySource, pieces: list[Buffer], limit: int
+    writer: ObjectWriter, body: BodySource, pieces: list[bytes], limit: int
 ) -> Sequence[ChunkRef]:
     held = 0
-    for piece in pieces:
-        held += len(piece)
-        await writer.append(piece)
+    for first in pieces:
+        held += len(first)
+        await writer.append(first)
     pieces.clear()
     while piece := await body.receive():
         held += len(piece)

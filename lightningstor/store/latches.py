@@ -23,11 +23,19 @@ class Latches:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    async def acquire(self, key: bytes) -> None:
+    def acquire_nowait(self, key: bytes) -> bool:
+        """Take the latch if nobody holds it; whether it was taken. Whoever took it must `release` it."""
         waiting = self._waiting
-        if key not in waiting:
-            waiting[key] = None
+        if key in waiting:
+            return False
+        waiting[key] = None
+        return True
+
+    async def acquire(self, key: bytes) -> None:
+        """Take the latch, behind all who wait for it already."""
+        if self.acquire_nowait(key):
             return
+        waiting = self._waiting
         queue = waiting[key]
         if queue is None:
             queue = waiting[key] = deque()
@@ -41,6 +49,7 @@ class Latches:
         await trio.lowlevel.wait_task_rescheduled(withdraw)
 
     def release(self, key: bytes) -> None:
+        """Hand the latch on."""
         queue = self._waiting[key]
         if queue:
             trio.lowlevel.reschedule(queue.popleft())

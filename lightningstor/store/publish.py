@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import trio
-from attrs import define, field, frozen
+from msgspec import Struct
 
 from lightningstor.errors import Contention, NoSuchBucket, NoSuchKey, PreconditionFailed
 from lightningstor.kv.api import ABSENT, Applied, Check, Put, Row, Txn, TxnConflict
@@ -39,13 +39,12 @@ _BACKOFF_FIRST_S = 0.002
 _BACKOFF_MAX_S = 0.05
 
 
-@define
-class TxnParts:
+class TxnParts(Struct):
     """A transaction being put together."""
 
-    checks: list[Check] = field(factory=list)
-    puts: list[Put] = field(factory=list)
-    deletes: list[bytes] = field(factory=list)
+    checks: list[Check] = []
+    puts: list[Put] = []
+    deletes: list[bytes] = []
     objects: int = 0
     bytes: int = 0
 
@@ -53,8 +52,7 @@ class TxnParts:
         return Txn(self.checks, self.puts, self.deletes, account.adds(self.objects, self.bytes))
 
 
-@frozen
-class Publication:
+class Publication(Struct, frozen=True):
     """What is to become a key's current version.
 
     Args:
@@ -153,26 +151,38 @@ async def publish(
         CommitUndetermined: it may or may not have happened; what was staged must stay.
     """
     located = await catalog.locate(bucket)
-    attempts = Attempts(ctx, f"{bucket}/{key}")
-    async with ctx.latches.hold(located.object_key(key)):
+    row_key = located.object_key(key)
+    latches = ctx.latches
+    if not latches.acquire_nowait(row_key):
+        await latches.acquire(row_key)
+    try:
+        attempts: Attempts | None = None
         while True:
             if not is_deleting(ctx, located.bucket):
-                written = await _attempt(ctx, located, key, publication, conditions)
+                written = await _attempt(ctx, located, key, row_key, publication, conditions)
                 if written is not None:
                     return written
+            if attempts is None:
+                attempts = Attempts(ctx, f"{bucket}/{key}")
             await attempts.pause()
             again = await catalog.locate(bucket)
             if again.bucket.bucket_id != located.bucket.bucket_id:
                 raise NoSuchBucket(bucket)
             located = again
+    finally:
+        latches.release(row_key)
 
 
 async def _attempt(
-    ctx: StoreContext, located: Located, key: str, publication: Publication, conditions: WriteConditions
+    ctx: StoreContext,
+    located: Located,
+    key: str,
+    row_key: bytes,
+    publication: Publication,
+    conditions: WriteConditions,
 ) -> Written | None:
     """One try; None: a conflict."""
     bucket = located.bucket
-    row_key = located.object_key(key)
     row = await ctx.kv.get(row_key)
     current = decode_current(row)
     check_conditions(conditions, current, bucket.name, key)

@@ -57,6 +57,8 @@ class Puts:
         if account.ceilings:
             await check_announced_object(ctx, located, account, key, body.size)
         staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, size_limit)
+        if staged.writer is None:
+            return await publish_staged(ctx, self.catalog, bucket, key, draft, staged, conditions)
         async with staged:
             return await publish_staged(ctx, self.catalog, bucket, key, draft, staged, conditions)
 

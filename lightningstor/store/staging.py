@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 
 import trio
-from attrs import define, field
+from msgspec import Struct
 
 from lightningstor.chunks.object_writer import ObjectWriter
 from lightningstor.errors import CommitUndetermined, StoreError
@@ -20,8 +20,7 @@ from lightningstor.store.context import commit
 __all__ = ["Staged", "commit_staged"]
 
 
-@define
-class Staged:
+class Staged(Struct):
     """One body, received, verified and sealed.
 
     As a context manager it removes its bytes at the end, unless a commit took them over.
@@ -36,7 +35,7 @@ class Staged:
     size: int
     md5: str
     checksum: ObjectChecksum
-    puts: list[Put] = field(factory=list)
+    puts: list[Put] = []
     writer: ObjectWriter | None = None
     _committing: bool = False
     _published: bool = False
@@ -76,7 +75,7 @@ async def commit_staged(kv: Kv, txn: Txn, staged: Staged | None) -> Applied | Tx
     Raises:
         CommitUndetermined
     """
-    if staged is None:
+    if staged is None or staged.writer is None:
         return await commit(kv, txn)
     staged.committing()
     outcome = await commit(kv, txn)

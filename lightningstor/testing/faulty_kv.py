@@ -57,9 +57,8 @@ class FaultyKv:
     def capabilities(self) -> KvCapabilities:
         return self._kv.capabilities
 
-    @property
-    def epoch(self) -> int | None:
-        return self._kv.epoch
+    def is_newest(self, row: Row) -> bool:
+        return self._kv.is_newest(row)
 
     @property
     def read_only_reason(self) -> str | None:

@@ -151,34 +151,29 @@ async def test_transaction_that_breaks_the_contract_fails_alone(tmp_path: Path) 
         assert await keys_of(kv) == [b"b", b"text"]
 
 
-async def test_epoch_cannot_be_told_while_rows_may_change(tmp_path: Path) -> None:
-    """From the queue to the end of the commit there is no epoch: the file changes before the loop hears of it."""
+async def test_nothing_is_known_of_a_row_that_may_change(tmp_path: Path) -> None:
+    """From when a transaction that writes it is queued a row is not known to be the newest; others are."""
     gate = GatedBlocking()
     async with open_sqlite_kv(tmp_path / "kv", world(gate)) as kv:
-        before = kv.epoch
-        assert before is not None
+        gate.let_through()
+        await kv.commit(Txn(puts=[Put(b"a", b"1"), Put(b"b", b"1")]))
+        a, b = await kv.get_many([b"a", b"b"])
+        assert a is not None
+        assert b is not None
         async with trio.open_nursery() as nursery:
             committers = Committers(kv, nursery)
-            await committers.queue("taken", one_put(b"a"))
-            assert kv.epoch is None
-            scope = await committers.queue("withdrawn", one_put(b"b"))
-            await committers.queue("queued", one_put(b"c"))
-            gate.let_through()
+            scope = await committers.queue("taken", one_put(b"a"))
+            assert not kv.is_newest(a)
+            assert kv.is_newest(b)
             await gate.wait_taken(2)
-            assert isinstance(committers.outcomes["taken"], Applied)
-            scope.cancel()
-            assert kv.epoch is None
-            gate.let_through()
-        after = kv.epoch
-        assert after is not None
-        assert after > before
-        async with trio.open_nursery() as nursery:
-            committers = Committers(kv, nursery)
-            await committers.queue("taken", one_put(b"a"))
-            scope = await committers.queue("withdrawn", one_put(b"b"))
+            withdrawn = await committers.queue("withdrawn", one_put(b"b"))
+            assert not kv.is_newest(b)
+            withdrawn.cancel()
             scope.cancel()
             gate.open()
-        assert kv.epoch is not None
+        assert not kv.is_newest(a)
+        assert await kv.get(b"b") == b
+        assert kv.is_newest(b)
 
 
 async def test_statistics_count(tmp_path: Path) -> None:

@@ -258,15 +258,20 @@ async def test_checks_alone_apply(kv: Kv) -> None:
     assert await keys_of(kv) == []
 
 
-async def test_epoch_stands_still_without_commits(kv: Kv) -> None:
-    """The epoch is the same as long as nothing is committed, whatever is read, and another one after a commit."""
+async def test_a_row_that_was_replaced_is_not_the_newest(kv: Kv) -> None:
+    """Whatever a store knows without a look: of a row that was replaced or deleted it never says it is the newest."""
     await put(kv, (b"a", b"1"))
-    first = kv.epoch
+    row = await kv.get(b"a")
+    assert row is not None
+    await put(kv, (b"a", b"1"))
+    assert not kv.is_newest(row)
+    newer = await kv.get(b"a")
+    assert newer is not None
+    assert not kv.is_newest(row)
+    await kv.commit(Txn(deletes=[b"a"]))
+    assert not kv.is_newest(newer)
     await kv.get(b"a")
-    await kv.scan(b"", b"z", 100)
-    assert kv.epoch == first
-    await put(kv, (b"a", b"2"))
-    assert kv.epoch != first
+    assert not kv.is_newest(newer)
 
 
 # Counters

@@ -22,10 +22,9 @@ class RecordingKv:
     def capabilities(self) -> KvCapabilities:
         return self.inner.capabilities
 
-    @property
-    def epoch(self) -> int | None:
-        """None: nothing may be concluded from what was read before, so every look is seen here."""
-        return None
+    def is_newest(self, row: Row) -> bool:
+        """Nothing may be concluded from what was read before, so every look is seen here."""
+        return False
 
     @property
     def read_only_reason(self) -> str | None:
