@@ -99,7 +99,7 @@ NETWORKS = Rule(_all_networks, "IP addresses or networks such as 10.0.0.0/8")
 
 @frozen(eq=False, repr=False)
 class TlsSettings(Section):
-    """TLS for the S3 endpoint; on as soon as `cert_file` is set. HTTP is not served beside it."""
+    """TLS for the S3 and the gRPC port; on as soon as `cert_file` is set. Nothing is served in the clear beside it."""
 
     cert_file: Path | None = option(None, "The server's certificate with its chain, PEM.")
     key_file: Path | None = option(None, "The certificate's private key, PEM.")
@@ -110,6 +110,12 @@ class TlsSettings(Section):
         applies="`optional` with `ca_file`, otherwise `none`",
     )
     min_version: Literal["1.2", "1.3"] = option("1.3", "The oldest version of TLS that is spoken.")
+    reload_seconds: float = option(
+        10.0,
+        "How often is looked whether a file has changed; new connections get the new certificates then, as they do"
+        " after SIGHUP. Files that cannot be used change nothing. 0: only after SIGHUP.",
+        rule=Bounds(0),
+    )
 
 
 @frozen(eq=False, repr=False)

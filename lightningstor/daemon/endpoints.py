@@ -23,6 +23,7 @@ from lightningstor.store.store import Store
 
 if TYPE_CHECKING:
     from lightningstor.admin.port import AdminPort
+    from lightningstor.daemon.tls import ServerTls
     from lightningstor.s3.app import S3App
     from lightningstor.s3.endpoint import Endpoint
 
@@ -34,9 +35,9 @@ __all__ = [
     "listen",
     "listen_failed",
     "s3_endpoint",
-    "s3_listen_context",
     "s3_server",
     "s3_settings",
+    "server_tls",
 ]
 
 logger: Final = logging.getLogger("lightningstor.daemon")
@@ -88,26 +89,19 @@ def listen_failed(error: OSError, option: str) -> ListenFailed:
     return ListenFailed(f"{error.strerror or error}{hints.get(error.errno or 0, '')}")
 
 
-def s3_listen_context(config: Config) -> SSLContext | None:
-    """What secures the S3 port; None where it speaks plain HTTP.
+def server_tls(config: Config, metrics: Metrics) -> ServerTls | None:
+    """What secures the S3 and the gRPC port; None where they speak in the clear.
 
     Raises:
         ListenFailed: a file of [server.tls] cannot be used.
     """
-    tls = config.server.tls
-    if tls.cert_file is None or tls.key_file is None:
+    if config.server.tls.cert_file is None:
         return None
-    from lightningstor.http.tls import TlsConfigError, server_context
+    from lightningstor.daemon.tls import ServerTls
+    from lightningstor.http.tls import TlsConfigError
 
-    client_auth = tls.client_auth or ("none" if tls.ca_file is None else "optional")
     try:
-        return server_context(
-            tls.cert_file,
-            tls.key_file,
-            ca_file=tls.ca_file if client_auth != "none" else None,
-            client_auth=client_auth,
-            min_version=tls.min_version,
-        )
+        return ServerTls(config.server.tls, metrics)
     except TlsConfigError as error:
         raise ListenFailed(f"[server.tls]: {error}") from error
 

@@ -28,6 +28,7 @@ from lightningstor.daemon.notify import (
 )
 from lightningstor.daemon.storage import data_root, in_memory
 from lightningstor.daemon.supervisor import AuditUnusable, Bound, BucketNotCreated, ListenFailed, Stop, serve
+from lightningstor.daemon.tls import Reload
 from lightningstor.errors import StoreError
 from lightningstor.observe import logs
 
@@ -88,18 +89,21 @@ def run_daemon(loaded: Loaded) -> int:
 
 async def _main(loaded: Loaded) -> None:
     config = loaded.config
-    stop = Stop()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    stop, reload = Stop(), Reload()
+    wanted = [signal.SIGTERM, signal.SIGINT]
+    if config.server.tls.cert_file is not None:
+        wanted.append(signal.SIGHUP)  # without anything to read again it stays what ends a terminal's programs
+    with trio.open_signal_receiver(*wanted) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_obey_signals, signals, stop, config.limits.stop_grace_seconds)
+            nursery.start_soon(_obey_signals, signals, stop, reload, config.limits.stop_grace_seconds)
             async with trio.open_nursery() as running:
-                bound = await running.start(_serve, loaded, stop)
+                bound = await running.start(_serve, loaded, stop, reload)
                 _announce(loaded, bound)
             nursery.cancel_scope.cancel()
 
 
-async def _serve(loaded: Loaded, stop: Stop, *, task_status: trio.TaskStatus[Bound]) -> None:
-    await serve(loaded.config, stop=stop, on_hang=_leave, task_status=task_status)
+async def _serve(loaded: Loaded, stop: Stop, reload: Reload, *, task_status: trio.TaskStatus[Bound]) -> None:
+    await serve(loaded.config, stop=stop, reload=reload, on_hang=_leave, task_status=task_status)
 
 
 def _announce(loaded: Loaded, bound: Bound) -> None:
@@ -113,11 +117,13 @@ def _announce(loaded: Loaded, bound: Bound) -> None:
     sd_notify("READY=1")
 
 
-async def _obey_signals(signals: AsyncIterator[int], stop: Stop, grace_s: float) -> None:
-    """The first signal stops in order, a second one at once."""
+async def _obey_signals(signals: AsyncIterator[int], stop: Stop, reload: Reload, grace_s: float) -> None:
+    """SIGHUP has the certificates read again. Of the others the first one stops in order, a second one at once."""
     async for number in signals:
         name = signal.Signals(number).name
-        if not stop.asked:
+        if number == signal.SIGHUP:
+            reload.ask()
+        elif not stop.asked:
             logger.info("got %s: stopping, requests have %g s", name, grace_s)
             sd_notify("STOPPING=1")
             _start_watchdog(grace_s + WATCHDOG_S)

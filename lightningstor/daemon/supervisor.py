@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from ssl import SSLContext
 from typing import Final
 
 import trio
@@ -26,14 +27,15 @@ from lightningstor.daemon.endpoints import (
     listen,
     listen_failed,
     s3_endpoint,
-    s3_listen_context,
     s3_server,
+    server_tls,
 )
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import ROOT, Access, open_access, prepare_identity
 from lightningstor.daemon.jobs import Usage, run_job, store_jobs
 from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
+from lightningstor.daemon.tls import Reload, ServerTls
 from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
 from lightningstor.http.admin import Readiness
 from lightningstor.observe.metrics import Metrics
@@ -104,6 +106,7 @@ async def serve(
     *,
     world: World | None = None,
     stop: Stop | None = None,
+    reload: Reload | None = None,
     on_hang: Callable[[], None] | None = None,
     task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -115,6 +118,7 @@ async def serve(
         config: see `lightningstor.config.load`, or make a `Config` by hand.
         world: the doors to the outside; the real ones by default.
         stop: to tell it by; cancelling the scope needs none.
+        reload: to have certificates read again by.
         on_hang: called when a disk operation has been running for `limits.device_deadline_seconds`; None: wait on.
 
     Raises:
@@ -129,7 +133,7 @@ async def serve(
             outside.start_soon(watch, blocking, config.limits.device_deadline_seconds, on_hang)
         # From here on a cancelled caller waits for the orderly end, which the grace period bounds.
         with trio.CancelScope(shield=True):
-            await _Daemon(config, world, blocking, stop).run(task_status)
+            await _Daemon(config, world, blocking, stop, reload or Reload()).run(task_status)
         outside.cancel_scope.cancel()
 
 
@@ -148,6 +152,7 @@ class _Daemon:
     world: World
     blocking: WatchedBlocking
     stop: Stop
+    reload: Reload
     metrics: Metrics = field(factory=Metrics, init=False)
 
     async def run(self, task_status: trio.TaskStatus[Bound]) -> None:
@@ -156,6 +161,7 @@ class _Daemon:
             logger.info("data directory %s", data_root(self.config))
         async with open_storage(self.config, self.world) as storage:
             access = await self._access(storage)
+            tls = await self.world.blocking.run(server_tls, self.config, self.metrics)
             await self._create_buckets(storage.store)
             async with (
                 observing(self.config, self.world, self.metrics, storage.directory) as watching,
@@ -165,7 +171,9 @@ class _Daemon:
                 administration = self._administration(endpoint, access)
                 for job in administration.jobs:
                     jobs.start_soon(run_job, job)
-                await self._run_listeners(storage, endpoint, administration, watching, task_status)
+                if tls is not None:
+                    jobs.start_soon(tls.keep_fresh, self.reload, self.world.blocking)
+                await self._run_listeners(storage, endpoint, administration, watching, tls, task_status)
                 jobs.cancel_scope.cancel()
         logger.info("stopped")
 
@@ -207,23 +215,24 @@ class _Daemon:
         endpoint: Endpoint,
         administration: Administration,
         watching: Observing,
+        tls: ServerTls | None,
         task_status: trio.TaskStatus[Bound],
     ) -> None:
         app = S3App(endpoint)
         s3 = s3_server(self.config, endpoint, app, self.metrics)
         stopping = {"daemon": lambda: "stopping" if self.stop.asked else None}
         readiness = Readiness({**storage.health, **watching.health, "device": self.blocking.reason, **stopping})
+        endpoint.readiness = readiness.reasons
         async with trio.open_nursery() as private:
             admin = admin_server(administration.port(app, readiness), self.world)
             admin_address = await self._start_http(private, admin, self.config.server.admin_addr, "admin_addr")
             async with trio.open_nursery() as public, trio.open_nursery() as grpc:
                 self.stop.cancels(public.cancel_scope)
-                tls = s3_listen_context(self.config)
-                listeners = await listen(self.config.server.s3_addr, "s3_addr", tls)
+                listeners = await listen(self.config.server.s3_addr, "s3_addr", None if tls is None else tls.s3)
                 await public.start(s3.serve, listeners)
                 s3_address = Address(*listeners[0].address)
                 administration.bound(s3_address, tls=tls is not None)
-                rpc, grpc_address = await self._start_grpc(grpc, readiness)
+                rpc, grpc_address = await self._start_grpc(grpc, readiness, None if tls is None else tls.grpc)
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)
@@ -243,7 +252,9 @@ class _Daemon:
         await nursery.start(server.serve, listeners)
         return str(Address(*listeners[0].address))
 
-    async def _start_grpc(self, nursery: trio.Nursery, readiness: Readiness) -> tuple[RpcServer | None, str | None]:
+    async def _start_grpc(
+        self, nursery: trio.Nursery, readiness: Readiness, tls: SSLContext | None
+    ) -> tuple[RpcServer | None, str | None]:
         """Start gRPC; the server and where it listens."""
         address = self.config.server.grpc_addr
         if address is None:
@@ -253,7 +264,7 @@ class _Daemon:
         except OSError as error:
             raise listen_failed(error, "grpc_addr") from error
         limits = RpcLimits(grace_s=self.config.limits.stop_grace_seconds)
-        server = RpcServer(lambda: not readiness.reasons(), _explain_to_grpc, limits)
+        server = RpcServer(lambda: not readiness.reasons(), _explain_to_grpc, limits, tls)
         nursery.start_soon(server.run, listeners)
         return server, str(Address(*listeners[0].socket.getsockname()[:2]))
 

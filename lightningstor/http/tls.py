@@ -1,6 +1,6 @@
 """TLS for the HTTP engine: server contexts that say what is wrong with a file, and the wire that a connection uses.
 
-Certificates and keys are PEM files. ALPN offers http/1.1 and nothing else.
+Certificates and keys are PEM files. ALPN offers one protocol and nothing else.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def server_context(
     ca_file: str | Path | None = None,
     client_auth: ClientAuth = "none",
     min_version: str = "1.3",
+    protocol: str = "http/1.1",
 ) -> ssl.SSLContext:
     """A context for `open_listeners`.
 
@@ -58,6 +59,7 @@ def server_context(
         ca_file: the authorities that clients' certificates must come from.
         client_auth: whether clients are asked for a certificate, and whether they must have one.
         min_version: "1.2" or "1.3".
+        protocol: the one that ALPN offers.
 
     Raises:
         TlsConfigError: see there.
@@ -74,7 +76,7 @@ def server_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[min_version]
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     try:
         context.load_cert_chain(cert_file, key_file, password=_no_passphrase)
     except _PassphraseNeeded:

@@ -24,7 +24,7 @@ from attrs import frozen
 
 from lightningstor.errors import AuditUnavailable
 from lightningstor.observe.logs import redactor
-from lightningstor.observe.record import Observer, OperationRecord
+from lightningstor.observe.record import HEALTH_PROBE, Observer, OperationRecord
 from lightningstor.observe.sinks import LineSink
 from lightningstor.ports import Blocking, Clock
 
@@ -129,8 +129,11 @@ class AuditLog:
         key = record.key
         if key is not None and ("X-Amz-" in key or "Signature=" in key):
             self._hide_query(record, key)
-        if record.code is not None and record.principal is None and record.access_key is not None:
-            record.access_key = redactor.clean(record.access_key)  # a secret that stands in its id's place
+        if record.principal is None:
+            if record.operation == HEALTH_PROBE:
+                return
+            if record.access_key is not None:
+                record.access_key = redactor.clean(record.access_key)  # a secret may stand in its id's place
         queue = self._queue
         if not queue:
             self._wake.set()

@@ -11,7 +11,17 @@ from typing import Final, Protocol
 
 import msgspec
 
-__all__ = ["ABORTED", "DENIED", "FAILED", "MALFORMED", "SUCCESS", "Observer", "OperationRecord", "outcome_of"]
+__all__ = [
+    "ABORTED",
+    "DENIED",
+    "FAILED",
+    "HEALTH_PROBE",
+    "MALFORMED",
+    "SUCCESS",
+    "Observer",
+    "OperationRecord",
+    "outcome_of",
+]
 
 SUCCESS: Final = "success"
 DENIED: Final = "denied"
@@ -22,6 +32,9 @@ ABORTED: Final = "aborted"
 """The client left, or the daemon stopped, before the answer's end."""
 MALFORMED: Final = "malformed"
 """Refused before it was known what is asked: not the protocol, too large, too slow, too many at once."""
+
+HEALTH_PROBE: Final = "HealthProbe"
+"""The operation of a probe for a daemon's health, which is counted but no matter of the audit log."""
 
 _DENIED_STATUSES: Final = (401, 403)
 _NOT_A_DENIAL: Final = "QuotaExceeded"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from lightningstor.errors import StoreError
+from lightningstor.errors import AuditUnavailable, StoreError
 from lightningstor.model.names import object_key
 from lightningstor.observe.logs import REQUEST_ID
 from lightningstor.s3.addressing import decode_query
@@ -21,9 +21,11 @@ from lightningstor.s3.call import Call, Receive, Scope, Send
 from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.errors import Explained, explain, render_error
 from lightningstor.s3.handlers import HANDLERS, PATIENT
+from lightningstor.s3.probes import answer_probe
 from lightningstor.s3.record import record_of
 from lightningstor.s3.respond import Reply, Streamed, send, send_reply, send_when_done
 from lightningstor.s3.wire.bind import bind
+from lightningstor.s3.wire.faults import MissingAuthentication
 from lightningstor.s3.wire.operation import Body
 from lightningstor.s3.wire.operation import Scope as Addressed
 from lightningstor.s3.wire.render import render
@@ -146,6 +148,10 @@ async def _handle(call: Call) -> Reply | Streamed:
 
 async def _refusal(call: Call, error: Exception) -> Reply:
     """The answer to an error."""
+    if isinstance(error, MissingAuthentication | AuditUnavailable) and b"authorization" not in call.headers:
+        probe = await answer_probe(call)
+        if probe is not None:
+            return probe
     if isinstance(error, ABSENCES) and call.found is not None:
         error = await hide_absence(call, call.found, error)
     told = explain(error, call.method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -32,6 +33,7 @@ class Endpoint:
         world: clock and entropy.
         observer: hears of every request.
         clients: tells clients' addresses.
+        readiness: by part of the daemon, why it should get no requests; empty while it should.
     """
 
     settings: S3Settings
@@ -41,6 +43,7 @@ class Endpoint:
     world: World
     observer: Observer
     clients: ClientAddresses = field(factory=ClientAddresses)
+    readiness: Callable[[], dict[str, str]] = dict
     addressing: Addressing = field(init=False)
     host_aliases: tuple[bytes, ...] = field(init=False)
     server_headers: tuple[tuple[bytes, bytes], tuple[bytes, bytes]] = field(init=False)

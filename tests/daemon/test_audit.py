@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
 import socket
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -188,7 +190,8 @@ def test_what_a_line_says(launch_daemon: StartDaemon) -> None:
     forwarded = {"x-forwarded-for": "203.0.113.9, 192.0.2.7", "user-agent": "tester/1"}
     request_id, _ = caller.request(caller.signed, "", "PUT", "/bucket/a key", body=b"12345", headers=forwarded)
     caller.request(caller.signed, "", "GET", "/bucket/a key")
-    caller.request(caller.signed, "", "PUT", "/bucket", query="versioning=", body=_VERSIONING)
+    md5 = {"content-md5": b64encode(hashlib.md5(_VERSIONING, usedforsecurity=False).digest()).decode()}
+    caller.request(caller.signed, "", "PUT", "/bucket", query="versioning=", body=_VERSIONING, headers=md5)
     caller.request(caller.signed, "", "PUT", "/bucket/v", body=b"1")
     caller.presigned("", caller.presigner.presign("GET", "/bucket/small"))
     caller.stranger.request("DELETE", "/bucket/small")

@@ -17,7 +17,7 @@ from lightningstor.observe.audit import AuditLimits, AuditLog
 from lightningstor.observe.clients import ClientAddresses
 from lightningstor.observe.logs import redactor
 from lightningstor.observe.metrics import Metrics
-from lightningstor.observe.record import OperationRecord, outcome_of
+from lightningstor.observe.record import HEALTH_PROBE, OperationRecord, outcome_of
 from lightningstor.observe.sinks import RotatingFile, StandardOutput
 from lightningstor.ports import World
 
@@ -187,6 +187,19 @@ async def test_no_secret_is_written() -> None:
     assert b"wrong-place" not in tape.written
     last = tape.lines()[-1]
     assert (last["key"], last["user_agent"], last["access_key"]) == ("plain", "Boto3/1", "AK")
+
+
+async def test_probes_are_no_matter_of_the_audit_log() -> None:
+    """They are counted, and leave no line."""
+    tape = Tape()
+    metrics = Metrics()
+    log = AuditLog(metrics, tape, World().clock, World().blocking, QUICK)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log.run)
+        log.operation_done(OperationRecord("s3", HEALTH_PROBE, "0" * 16, 200, "success", 0.0))
+        log.stop()
+    assert tape.lines() == []
+    assert b'operation="HealthProbe"' in metrics.render()
 
 
 async def test_a_line_says_when_the_request_began() -> None:
