@@ -15,6 +15,7 @@ from lightningstor.errors import NoSuchKey
 from lightningstor.model.codec import MANIFEST, PART_LIST
 from lightningstor.store.api import CompletePart, ObjectDraft, UploadDraft, WriteConditions
 from lightningstor.store.copy import Source
+from lightningstor.store.fsck import fsck
 from lightningstor.store.store import Store
 from tests.conftest import Figure
 from tests.store.conftest import disk_store, memory_store
@@ -157,7 +158,7 @@ async def referenced_chunks(store: Store) -> set[str]:
 
 
 async def check_nothing_left(store: Store, allowed: set[bytes | None]) -> None:
-    """The key holds an allowed state whole, every chunk is referred to, and no lock or pin is held."""
+    """The key holds an allowed state whole, all bytes are referred to and counted, and no lock or pin is held."""
     assert await current(store) in allowed
     assert len(store.ctx.latches) == 0
     assert len(store.ctx.pins) == 0
@@ -166,6 +167,7 @@ async def check_nothing_left(store: Store, allowed: set[bytes | None]) -> None:
     await store.collector.run()
     chunks = set(await store.ctx.chunks.store.list_chunks("", 1000))
     assert chunks == await referenced_chunks(store)
+    assert await fsck(store.ctx, repair=False) == []
 
 
 @asynccontextmanager
