@@ -108,6 +108,7 @@ def _entries(config: Config) -> Iterator[tuple[str, str]]:
         ("iam.principals.access_key", access_keys),
         ("iam.principals.id", [*(principal.id for principal in config.iam.principals), "root"]),
         ("buckets.name", [bucket.name for bucket in config.buckets]),
+        ("quotas.org", [f"{quota.org}/{quota.project}" if quota.project else quota.org for quota in config.quotas]),
     ):
         for value, count in Counter(values).items():
             if count > 1:

@@ -10,7 +10,7 @@ import attrs
 
 from lightningstor.config.load import DEFAULT, Loaded
 from lightningstor.config.option import Option
-from lightningstor.config.sections import SECTIONS, BucketSettings, Config, PrincipalSettings
+from lightningstor.config.sections import SECTIONS, BucketSettings, Config, PrincipalSettings, QuotaSettings
 from lightningstor.config.table import ENTRIES, all_options, entries_of
 from lightningstor.config.values import Address, expected_words, plain
 
@@ -31,6 +31,7 @@ def to_toml(config: Config) -> dict[str, Any]:
             table[option.name] = value
     document["iam"]["principals"] = [_entry("iam.principals", entry) for entry in config.iam.principals]
     document["buckets"] = [_entry("buckets", entry) for entry in config.buckets]
+    document["quotas"] = [_entry("quotas", entry) for entry in config.quotas]
     return document
 
 
@@ -39,7 +40,7 @@ def _toml_value(option: Option, value: Any) -> Any:
     return "off" if value is None and option.type == Address | None else plain(value)
 
 
-def _entry(section: str, entry: PrincipalSettings | BucketSettings) -> dict[str, Any]:
+def _entry(section: str, entry: PrincipalSettings | BucketSettings | QuotaSettings) -> dict[str, Any]:
     values = {option.name: _toml_value(option, getattr(entry, option.name)) for option in entries_of(section)}
     return {name: value for name, value in values.items() if value is not None}
 

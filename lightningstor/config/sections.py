@@ -29,6 +29,7 @@ __all__ = [
     "LoggingSettings",
     "MetadataSettings",
     "PrincipalSettings",
+    "QuotaSettings",
     "S3Settings",
     "ServerSettings",
     "StorageSettings",
@@ -93,6 +94,7 @@ PUBLIC_URL = Rule(
     "http:// or https://, a host name and perhaps a port, and nothing behind them",
 )
 POSITIVE = Bounds(1)
+NOT_NEGATIVE = Bounds(0)
 SECONDS = Rule(lambda value: value > 0, "a number of seconds above 0")
 NETWORKS = Rule(_all_networks, "IP addresses or networks such as 10.0.0.0/8")
 
@@ -329,7 +331,7 @@ class LimitsSettings(Section):
     max_metadata_bytes: int = option(2048, "User metadata of one object, names and values.", rule=Bounds(0, 65536))
     max_object_tags: int = option(10, "Tags of one object.", rule=Bounds(0, 1000))
     max_bucket_tags: int = option(50, "Tags of one bucket.", rule=Bounds(0, 1000))
-    max_buckets: int = option(10_000, "Buckets of one organisation.", rule=Bounds(1))
+    max_buckets: int = option(10_000, "Buckets of an organisation that has no limit of its own.", rule=Bounds(1))
     max_inline_bytes: int = option(
         64 * 1024,
         "Objects up to this size lie in the metadata store, without a file of their own.",
@@ -419,6 +421,30 @@ class BucketSettings(Section):
     versioning: Literal["Disabled", "Enabled", "Suspended"] = option(
         "Disabled", "Its versioning, set when it is created; an existing bucket is left as it is."
     )
+    max_size_bytes: int | None = option(
+        None, "Bytes that it may hold, all versions and open uploads together; set at every start.", rule=NOT_NEGATIVE
+    )
+    max_objects: int | None = option(
+        None, "Versions that it may hold, delete markers left out; set at every start.", rule=NOT_NEGATIVE
+    )
+
+
+@frozen(eq=False, repr=False, kw_only=True)
+class QuotaSettings(Section):
+    """Limits of an organisation, or of a project of it; set at every start."""
+
+    org: str = option(NOTHING, "The organisation.", rule=IDENTIFIER)
+    project: str | None = option(None, "The project; without: the whole organisation.", rule=IDENTIFIER)
+    max_buckets: int | None = option(
+        None, "Buckets. An organisation without a limit has `limits.max_buckets`.", rule=NOT_NEGATIVE
+    )
+    max_total_size_bytes: int | None = option(
+        None, "Bytes of all its buckets together, versions and open uploads included.", rule=NOT_NEGATIVE
+    )
+    max_objects_per_bucket: int | None = option(
+        None, "Versions in each of its buckets, delete markers left out.", rule=NOT_NEGATIVE
+    )
+    max_object_size_bytes: int | None = option(None, "Size of each of its objects.", rule=NOT_NEGATIVE)
 
 
 @frozen(eq=False, repr=False)
@@ -434,6 +460,7 @@ class Config(Section):
     logging: LoggingSettings = field(factory=LoggingSettings)
     audit: AuditSettings = field(factory=AuditSettings)
     buckets: tuple[BucketSettings, ...] = ()
+    quotas: tuple[QuotaSettings, ...] = ()
 
 
 SECTIONS: dict[str, type] = {

@@ -3,11 +3,15 @@
 from functools import cache
 
 from lightningstor.config.option import Option, entry_options, section_options
-from lightningstor.config.sections import SECTIONS, BucketSettings, PrincipalSettings
+from lightningstor.config.sections import SECTIONS, BucketSettings, PrincipalSettings, QuotaSettings
 
 __all__ = ["ENTRIES", "all_options", "by_path", "by_variable", "entries_of"]
 
-ENTRIES: dict[str, type] = {"iam.principals": PrincipalSettings, "buckets": BucketSettings}
+ENTRIES: dict[str, type] = {
+    "iam.principals": PrincipalSettings,
+    "buckets": BucketSettings,
+    "quotas": QuotaSettings,
+}
 """The arrays of tables, and the class of an entry."""
 
 FILE_SUFFIX = "_file"

@@ -18,7 +18,6 @@ import trio
 from attrs import define, field, frozen
 
 from lightningstor.config import Address, Config
-from lightningstor.config.sections import BucketSettings
 from lightningstor.daemon.administration import Administration
 from lightningstor.daemon.endpoints import (
     ListenFailed,
@@ -31,12 +30,13 @@ from lightningstor.daemon.endpoints import (
     server_tls,
 )
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
-from lightningstor.daemon.identity import ROOT, Access, open_access, prepare_identity
+from lightningstor.daemon.identity import Access, open_access, prepare_identity
 from lightningstor.daemon.jobs import Usage, run_job, store_jobs
 from lightningstor.daemon.observing import AuditUnusable, Observing, observing
+from lightningstor.daemon.provision import BucketNotCreated, provision
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.daemon.tls import Reload, ServerTls
-from lightningstor.errors import BucketAlreadyOwnedByYou, StoreError
+from lightningstor.errors import StoreError
 from lightningstor.http.admin import Readiness
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
@@ -45,15 +45,10 @@ from lightningstor.rpc.server import RpcServer, open_rpc_listeners
 from lightningstor.s3.app import S3App
 from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.errors import explain
-from lightningstor.store.store import Store
 
 __all__ = ["AuditUnusable", "Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
 
 logger: Final = logging.getLogger("lightningstor.daemon")
-
-
-class BucketNotCreated(Exception):
-    """A bucket that the configuration wants at start cannot be made. The message says which and why."""
 
 
 @frozen
@@ -162,7 +157,7 @@ class _Daemon:
         async with open_storage(self.config, self.world) as storage:
             access = await self._access(storage)
             tls = await self.world.blocking.run(server_tls, self.config, self.metrics)
-            await self._create_buckets(storage.store)
+            await provision(storage.store, self.config)
             async with (
                 observing(self.config, self.world, self.metrics, storage.directory) as watching,
                 trio.open_nursery() as jobs,
@@ -189,25 +184,6 @@ class _Daemon:
         timeout_s = limits.multipart_upload_timeout_hours * 3600.0
         jobs = store_jobs(endpoint.store, usage, gc_grace_s=limits.gc_grace_seconds, upload_timeout_s=timeout_s)
         return Administration(self.config, self.metrics, usage, jobs, endpoint, access)
-
-    async def _create_buckets(self, store: Store) -> None:
-        """The buckets that the configuration wants; one that is there already stays as it is."""
-        wanted = [*(BucketSettings(name=name) for name in self.config.server.buckets), *self.config.buckets]
-        for bucket in wanted:
-            try:
-                await store.buckets.create(
-                    bucket.name,
-                    ROOT.owner,
-                    org_id=bucket.org,
-                    project_id=bucket.project,
-                    region=self.config.s3.region,
-                    versioning=bucket.versioning,
-                )
-            except BucketAlreadyOwnedByYou:
-                continue
-            except StoreError as error:
-                raise BucketNotCreated(f"cannot create bucket {bucket.name}: {error}") from error
-            logger.info("created bucket %s", bucket.name)
 
     async def _run_listeners(
         self,

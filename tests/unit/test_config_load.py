@@ -241,6 +241,10 @@ def test_what_is_said_about_variables(tmp_path: Path, environ: dict[str, str], s
         ("[buckets]\nname = 'a'", "config.toml: buckets is a list of tables: write [[buckets]]"),
         ("[[buckets]]\norg = 'a'", "config.toml: buckets[1] has no name"),
         (
+            "[[quotas]]\norg = 'a'\nmax_buckets = -1",
+            "config.toml: quotas[1].max_buckets is -1, expected a number of at least 0",
+        ),
+        (
             "[[buckets]]\nname = 'abc'\nversionning = 'Enabled'",
             "config.toml: unknown option buckets[1].versionning; did you mean versioning?",
         ),

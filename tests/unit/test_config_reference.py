@@ -38,6 +38,12 @@ admin = true
 [[buckets]]
 name = "logs"
 versioning = "Enabled"
+max_objects = 5
+[[quotas]]
+org = "acme"
+project = "web"
+max_buckets = 0
+max_total_size_bytes = 1000
 [limits]
 stop_grace_seconds = 2
 """
@@ -70,6 +76,7 @@ def test_what_is_shown_is_toml_without_secrets(tmp_path: Path) -> None:
     assert document["server"]["buckets"] == ["one.bucket", "two"]
     assert document["iam"]["principals"][0]["id"] == "alice"
     assert document["buckets"][0]["versioning"] == "Enabled"
+    assert document["quotas"] == [{"org": "acme", "project": "web", "max_buckets": 0, "max_total_size_bytes": 1000}]
     assert document["limits"]["max_key_bytes"] == 1024
 
 
@@ -173,6 +180,7 @@ def test_section_made_by_hand_is_checked() -> None:
         ('[s3]\nstrict_names = true\n[server]\nbuckets = ["a.b"]', "bucket a.b has a dot"),
         ("[limits]\nmin_part_size_bytes = 9\nmax_part_size_bytes = 8", "is more than limits.max_part_size_bytes"),
         ('[[buckets]]\nname = "abc"\n[[buckets]]\nname = "abc"', "'abc' occurs 2 times"),
+        ('[[quotas]]\norg = "a"\n[[quotas]]\norg = "a"', "'a' occurs 2 times"),
         (
             '[[iam.principals]]\nid = "root"\naccess_key = "abc"\nsecret_key = "12345678"',
             "'root' occurs 2 times",
