@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypedDict, TypeVar
 
 import trio
 from attrs import define, field, frozen
+from hpack import NeverIndexedHeaderTuple
 
 from lightningstor.client.call import ClientCall
 from lightningstor.client.connection import Connection
@@ -248,7 +249,9 @@ class Channel:
         connection = await self.connected()
         headers = [*(self._headers.get(name) or self._method_headers(name))]
         if deadline != float("inf"):
-            headers.append((b"grpc-timeout", encode_timeout(deadline - trio.current_time())))
+            # Differs with every call: not for HPACK's table, which it would fill and make slow to search.
+            timeout = encode_timeout(deadline - trio.current_time())
+            headers.append(NeverIndexedHeaderTuple(b"grpc-timeout", timeout))
         headers += encode_metadata(self._metadata())
         if metadata:
             headers += encode_metadata(metadata)

@@ -212,7 +212,7 @@ class Connection:
                 self.abandon(self._lost(error.__cause__))
                 return
             if not data:
-                self.abandon(Unavailable(f"{self._peer} closed the connection"))
+                self.abandon(self._closed())
                 return
             self._heard = trio.current_time()
             if data.startswith(b"HTTP/1") and not self._settled.is_set():
@@ -344,6 +344,14 @@ class Connection:
             self._outgoing.append(data)
             self._outgoing_bytes += len(data)
             self._work.set()
+
+    def _closed(self) -> Unavailable:
+        if self._settled.is_set() or not isinstance(self._stream, trio.SSLStream):
+            return Unavailable(f"{self._peer} closed the connection")
+        # Under TLS 1.3 the client is done before the server has looked at its certificate; not all say what they miss.
+        return Unavailable(
+            f"{self._peer} closed the connection after the TLS handshake: a client certificate is lacking?"
+        )
 
     def _lost(self, cause: BaseException | None) -> Unavailable:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
