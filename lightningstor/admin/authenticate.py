@@ -39,7 +39,7 @@ def authenticate(
     authorization = headers.get(b"authorization")
     if authorization is None:
         raise MissingAuthentication()
-    if authorization[:7].lower() == b"bearer " and services.callers is not None:
+    if authorization[:7].lower() == b"bearer ":
         return services.callers.by_bearer(authorization[7:].strip().decode("latin-1"))
     signed = sigv4.parse_authorization(headers)
     credential = services.credentials.find(signed.access_key_id)

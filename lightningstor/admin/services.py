@@ -12,6 +12,7 @@ from lightningstor.http.admin import Readiness
 from lightningstor.iam.authorize import Authorizer
 from lightningstor.iam.callers import Callers
 from lightningstor.iam.credentials import CredentialStore
+from lightningstor.iam.directory import Directory
 from lightningstor.ports import World
 from lightningstor.store.store import Store
 
@@ -51,7 +52,8 @@ class AdminServices:
         version: of the daemon.
         store: the objects.
         credentials: the access keys that requests are signed with.
-        callers: whom tokens stand for; None: there are none.
+        directory: tenants, identities and grants.
+        callers: whom tokens stand for.
         authorizer: says who may do what; the same one as S3's.
         world: clock and entropy.
         readiness: why the daemon should get no requests.
@@ -67,7 +69,8 @@ class AdminServices:
     version: str
     store: Store
     credentials: CredentialStore
-    callers: Callers | None
+    directory: Directory
+    callers: Callers
     authorizer: Authorizer
     world: World
     readiness: Readiness
