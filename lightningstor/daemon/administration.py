@@ -61,6 +61,7 @@ class Administration:
             version=__version__,
             store=endpoint.store,
             credentials=endpoint.credentials,
+            directory=self.access.directory,
             callers=self.access.callers,
             authorizer=endpoint.authorizer,
             world=world,

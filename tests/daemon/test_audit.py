@@ -22,8 +22,8 @@ import pytest
 from attrs import define, field
 
 from tests.conftest import Figure, StartDaemon
-from tests.faults.signed_http import SignedHttp
 from tests.harness.daemon import RunningDaemon
+from tests.harness.signed_http import SignedHttp
 from tests.s3.client import Client
 
 BIG = 16 << 20

@@ -13,8 +13,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.conftest import Figure, StartDaemon
-from tests.faults.signed_http import SignedHttp
 from tests.harness.daemon import RunningDaemon
+from tests.harness.signed_http import SignedHttp
 
 pytestmark = pytest.mark.proof
 

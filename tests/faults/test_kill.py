@@ -20,8 +20,8 @@ import pytest
 from attrs import define, field
 
 from tests.conftest import Figure, StartDaemon
-from tests.faults.signed_http import SignedHttp
 from tests.harness.daemon import DaemonFailed, RunningDaemon
+from tests.harness.signed_http import SignedHttp
 
 pytestmark = pytest.mark.proof
 

@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 
 from tests.conftest import Figure, StartDaemon
-from tests.faults.signed_http import SignedHttp
 from tests.harness.daemon import RunningDaemon
+from tests.harness.signed_http import SignedHttp
 
 pytestmark = pytest.mark.proof
 

@@ -112,7 +112,7 @@ class NewPrincipal(Request):
     project: str | None = None
     kind: KindName = "user"
     role: RoleName = "owner"
-    groups: list[str] = []
+    groups: tuple[str, ...] = ()
     canonical_id: str = ""
     display_name: str = ""
     email: str = ""
@@ -128,7 +128,7 @@ class PrincipalChange(Request):
     email: str | None = None
     admin: bool | None = None
     disabled: bool | None = None
-    project: str | None | UnsetType = UNSET
+    project: str | UnsetType | None = UNSET
 
 
 class PrincipalInfo(Answer):

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from lightningstor.admin.api import iam_shapes as shapes
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import managed_principal, may_manage, may_read, refuse_making_admin
-from lightningstor.errors import AccessDenied, NoSuchEntity
+from lightningstor.errors import NoSuchEntity
 from lightningstor.iam import access_keys, api_keys
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.iam.principals import UNCHANGED
@@ -52,7 +52,7 @@ async def create_principal(call: AdminCall) -> shapes.PrincipalInfo:
         project_id=wanted.project,
         kind=PrincipalKind(wanted.kind),
         role=Role(wanted.role),
-        groups=tuple(wanted.groups),
+        groups=wanted.groups,
         canonical_id=wanted.canonical_id,
         display_name=wanted.display_name,
         email=wanted.email,
@@ -122,9 +122,7 @@ async def list_api_keys(call: AdminCall) -> shapes.ApiKeyList:
 
 async def create_api_key(call: AdminCall) -> shapes.IssuedApiKey:
     principal, wanted = await _own_or_managed(call), call.body
-    issued = await call.services.directory.api_keys.create(
-        principal, name=wanted.name, expires_at=wanted.expires_at
-    )
+    issued = await call.services.directory.api_keys.create(principal, name=wanted.name, expires_at=wanted.expires_at)
     return _issued_api_key(issued)
 
 

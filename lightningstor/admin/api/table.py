@@ -97,7 +97,8 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "createPrincipal", POST, "/principals", "Make a user or service account.",
-        principals.create_principal, body=iam_shapes.NewPrincipal, answer=iam_shapes.PrincipalInfo, status=201, access=_KNOWN,
+        principals.create_principal, body=iam_shapes.NewPrincipal, answer=iam_shapes.PrincipalInfo,
+        status=201, access=_KNOWN,
     ),
     Endpoint(
         "getPrincipal", GET, "/principals/{principal}", "A user or service account.",
@@ -117,7 +118,8 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "createAccessKey", POST, "/principals/{principal}/access-keys", "Make an access key.",
-        principals.create_access_key, body=iam_shapes.NewAccessKey, answer=iam_shapes.IssuedAccessKey, status=201, access=_KNOWN,
+        principals.create_access_key, body=iam_shapes.NewAccessKey, answer=iam_shapes.IssuedAccessKey,
+        status=201, access=_KNOWN,
     ),
     Endpoint(
         "changeAccessKey", PATCH, "/principals/{principal}/access-keys/{access_key}", "Let an access key expire.",
@@ -129,7 +131,8 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "rotateAccessKey", POST, "/principals/{principal}/access-keys/{access_key}/rotate", "Replace an access key.",
-        principals.rotate_access_key, body=iam_shapes.KeyRotation, answer=iam_shapes.IssuedAccessKey, status=201, access=_KNOWN,
+        principals.rotate_access_key, body=iam_shapes.KeyRotation, answer=iam_shapes.IssuedAccessKey,
+        status=201, access=_KNOWN,
     ),
     Endpoint(
         "listApiKeys", GET, "/principals/{principal}/api-keys", "API keys of a principal.",

@@ -49,9 +49,7 @@ async def list_projects(call: AdminCall) -> ProjectList:
 async def create_project(call: AdminCall) -> ProjectInfo:
     await may_manage(call, call.path["org"])
     wanted = call.body
-    return _project(
-        await call.services.directory.projects.create(call.path["org"], wanted.id, wanted.display_name)
-    )
+    return _project(await call.services.directory.projects.create(call.path["org"], wanted.id, wanted.display_name))
 
 
 async def get_project(call: AdminCall) -> ProjectInfo:
@@ -91,9 +89,7 @@ def _org(record: Organisation) -> OrgInfo:
 
 
 def _project(record: Project) -> ProjectInfo:
-    return ProjectInfo(
-        org=record.org_id, id=record.id, display_name=record.display_name, created_at=record.created_at
-    )
+    return ProjectInfo(org=record.org_id, id=record.id, display_name=record.display_name, created_at=record.created_at)
 
 
 def _group(call: AdminCall, record: Group) -> GroupInfo:

@@ -38,6 +38,16 @@ class SignedHttp:
     timeout_s: float = 20
     _connection: HTTPConnection | None = field(default=None, init=False)
 
+    def signed_headers(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> dict[str, str]:
+        """The headers of a request to `target`, path and query as they will be sent, signed."""
+        signed = AWSRequest(method, f"http://{self.host}{target}", data=body, headers=headers or {})
+        signed.headers["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()
+        signed.context["client_config"] = None
+        S3SigV4Auth(Credentials(self.access_key, self.secret_key), "s3", "us-east-1").add_auth(signed)
+        return dict(signed.headers.items())
+
     def request(
         self, method: str, path: str, body: bytes = b"", query: str = "", headers: dict[str, str] | None = None
     ) -> Answer:
@@ -47,14 +57,11 @@ class SignedHttp:
             OSError, HTTPException: the connection broke; what became of the request is unknown.
         """
         target = quote(path, safe="/~") + (f"?{query}" if query else "")
-        signed = AWSRequest(method, f"http://{self.host}{target}", data=body, headers=headers or {})
-        signed.headers["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()
-        signed.context["client_config"] = None
-        S3SigV4Auth(Credentials(self.access_key, self.secret_key), "s3", "us-east-1").add_auth(signed)
+        signed = self.signed_headers(method, target, body, headers)
         if self._connection is None:
             self._connection = HTTPConnection(self.host, timeout=self.timeout_s)
         try:
-            self._connection.request(method, target, body or None, dict(signed.headers.items()))
+            self._connection.request(method, target, body or None, signed)
             answer = self._connection.getresponse()
             return Answer(answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()})
         except (OSError, HTTPException):
