@@ -9,7 +9,7 @@ from attrs import define, field
 from lightningstor.errors import AccessDenied
 from lightningstor.iam.conditions import NO_CONTEXT, Context
 from lightningstor.iam.evaluate import Decision, evaluate
-from lightningstor.iam.principal import ROLE_ACTIONS, Principal, Role
+from lightningstor.iam.principal import ROLE_ACTIONS, SHARED_ACTIONS, Principal, Role
 from lightningstor.iam.statements import Statement
 
 __all__ = ["Authorizer", "EmbeddedAuthorizer", "Grants", "OrganisationGrants", "Resource"]
@@ -120,9 +120,10 @@ class EmbeddedAuthorizer:
 
     1. An admin may do everything.
     2. The scope is a hard boundary. A principal of a whole organisation reaches all its projects; one that is bound
-       to a project reaches that project and what the organisation shares (SPEC.md §7.1, §7.2). What lies outside is
-       closed, whatever the role, but for grants of the organisation that the *resource* belongs to: only those count
-       for its resources, so nobody can give away what is another's.
+       to a project reaches that project and the objects that the organisation shares (SPEC.md §7.1, §7.2): it does
+       not make, delete or configure shared buckets. What lies outside is closed, whatever the role, but for grants
+       of the organisation that the *resource* belongs to: only those count for its resources, so nobody can give
+       away what is another's.
     3. An explicit Deny among the grants wins.
     4. Otherwise an Allow among them, or in its scope the principal's role, is enough.
     """
@@ -147,10 +148,12 @@ class EmbeddedAuthorizer:
                     raise AccessDenied(f"a grant denies {principal.id} {action} on {resource.path}")
         if not home:
             raise AccessDenied(f"{principal.id} is not of the organisation that {resource.path} belongs to")
-        project = principal.project_id
-        if project is not None and resource.project_id is not None and resource.project_id != project:
-            raise AccessDenied(f"{principal.id} is not of the project that {resource.path} belongs to")
-        if action not in ROLE_ACTIONS[principal.role]:
+        allowed, project = ROLE_ACTIONS[principal.role], principal.project_id
+        if project is not None and resource.project_id != project:
+            if resource.project_id is not None or resource.bucket is None:
+                raise AccessDenied(f"{principal.id} is not of the project that {resource.path} belongs to")
+            allowed = SHARED_ACTIONS[principal.role]
+        if action not in allowed:
             raise AccessDenied(f"{principal.id}, {principal.role}, may not {action} on {resource.path}")
 
     def concerns(self, principal: Principal, resource: Resource) -> bool:

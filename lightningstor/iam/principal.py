@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from lightningstor.model.records import Owner
 
-__all__ = ["DEFAULT_ORG", "ROLE_ACTIONS", "Principal", "PrincipalKind", "Role", "canonical_id_of"]
+__all__ = ["DEFAULT_ORG", "ROLE_ACTIONS", "SHARED_ACTIONS", "Principal", "PrincipalKind", "Role", "canonical_id_of"]
 
 DEFAULT_ORG = "default"
 """The organisation of root, and of what names none."""
@@ -61,6 +61,9 @@ ROLE_ACTIONS: Final[dict[Role, frozenset[str]]] = {
     Role.NONE: frozenset(),
 }
 """The actions that a role allows. An action that no role names needs a grant, or an admin."""
+
+SHARED_ACTIONS: Final = {role: actions & _WRITES for role, actions in ROLE_ACTIONS.items()}
+"""Those that it allows a principal of a project in what its organisation shares: to use it, not to own it."""
 
 
 def canonical_id_of(org_id: str, principal_id: str) -> str:

@@ -13,6 +13,7 @@ from lightningstor.iam import (
     Principal,
     Resource,
 )
+from lightningstor.iam.principal import Role
 from lightningstor.iam.seal import Seal
 from lightningstor.ports import SystemEntropy
 
@@ -128,28 +129,72 @@ def test_seal_key_has_32_bytes() -> None:
 OWN = Resource("acme", "web", "bucket", "key")
 
 
+GET, DELETE_BUCKET, LIST_BUCKETS = (
+    "lightningstor:objects:get",
+    "lightningstor:buckets:delete",
+    "lightningstor:buckets:list",
+)
+SHARED = Resource("acme", None, "shared")
+ASKED = ("buckets:create", "buckets:get", "objects:get", "objects:put", "objects:list", "uploads:create", "iam:read")
+
+
+async def allows(
+    principal: Principal, action: str, resource: Resource, authorizer: EmbeddedAuthorizer | None = None
+) -> bool:
+    try:
+        await (authorizer or EmbeddedAuthorizer()).authorize(principal, action, resource)
+    except AccessDenied:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
-    ("principal", "resource", "allowed"),
+    ("principal", "action", "resource", "allowed"),
     [
-        (Principal("root", admin=True), Resource("acme", "web", "bucket"), True),
-        (ALICE, OWN, True),
-        (ALICE, Resource("acme", None, "shared"), True),
-        (ALICE, Resource("acme"), True),
-        (ALICE, Resource("acme", "db", "bucket"), False),
-        (ALICE, Resource("other", "web", "bucket"), False),
-        (BOB, OWN, True),
-        (BOB, Resource("acme", "db", "bucket"), True),
-        (BOB, Resource("other", None, "bucket"), False),
+        (Principal("root", admin=True), DELETE_BUCKET, Resource("acme", "web", "bucket"), True),
+        (Principal("root", admin=True), "lightningstor:iam:manage", Resource("acme"), True),
+        (ALICE, GET, OWN, True),
+        (ALICE, DELETE_BUCKET, OWN, True),
+        (ALICE, GET, SHARED, True),
+        (ALICE, DELETE_BUCKET, SHARED, False),
+        (ALICE, LIST_BUCKETS, Resource("acme", "web"), True),
+        (ALICE, LIST_BUCKETS, Resource("acme"), False),
+        (ALICE, GET, Resource("acme", "db", "bucket"), False),
+        (ALICE, GET, Resource("other", "web", "bucket"), False),
+        (BOB, DELETE_BUCKET, OWN, True),
+        (BOB, GET, Resource("acme", "db", "bucket"), True),
+        (BOB, LIST_BUCKETS, Resource("acme"), True),
+        (BOB, GET, Resource("other", None, "bucket"), False),
+        (BOB, "lightningstor:iam:manage", Resource("acme"), False),
     ],
 )
-async def test_scope_decides(principal: Principal, resource: Resource, allowed: bool) -> None:
-    """An admin may do all; others everything in their organisation and project, nothing elsewhere."""
-    for action in ("lightningstor:objects:get", "lightningstor:buckets:delete"):
-        if allowed:
-            await EmbeddedAuthorizer().authorize(principal, action, resource)
-        else:
-            with pytest.raises(AccessDenied):
-                await EmbeddedAuthorizer().authorize(principal, action, resource)
+async def test_scope_decides(principal: Principal, action: str, resource: Resource, allowed: bool) -> None:
+    """An admin may do all; others everything in their organisation or project, and use what that shares."""
+    assert await allows(principal, action, resource) == allowed
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        (Role.OWNER, {"buckets:create", "buckets:get", "objects:get", "objects:put", "objects:list", "uploads:create"}),
+        (Role.WRITER, {"buckets:get", "objects:get", "objects:put", "objects:list", "uploads:create"}),
+        (Role.READER, {"buckets:get", "objects:get", "objects:list"}),
+        (Role.NONE, set()),
+    ],
+)
+async def test_what_a_role_allows(role: Role, allowed: set[str]) -> None:
+    """Owners do everything but manage identities; writers do not touch buckets; readers read; the last do nothing."""
+    asked = (
+        "buckets:create",
+        "buckets:get",
+        "objects:get",
+        "objects:put",
+        "objects:list",
+        "uploads:create",
+        "iam:read",
+    )
+    found = {name for name in asked if await allows(evolve(BOB, role=role), f"lightningstor:{name}", OWN)}
+    assert found == allowed
 
 
 def test_resource_path_is_the_specifications() -> None:

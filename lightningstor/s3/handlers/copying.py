@@ -10,11 +10,13 @@ from lightningstor.model.records import Bucket
 from lightningstor.s3.addressing import decode_key
 from lightningstor.s3.authorise import ABSENCES, check_owner, hide_absence
 from lightningstor.s3.call import Call
+from lightningstor.s3.context import CallContext
 from lightningstor.s3.handlers.conditions import check_copy_source, copy_range
 from lightningstor.s3.handlers.drafts import draft_of
 from lightningstor.s3.handlers.shapes import checksum_members, quoted, shown_version, tags_of_header
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidArgument, InvalidRequest, InvalidURI
+from lightningstor.s3.wire.operations import BY_NAME
 from lightningstor.store.api import ObjectDraft, ReadPlan
 from lightningstor.store.conditions import write_conditions
 from lightningstor.store.copy import Source
@@ -170,7 +172,9 @@ async def _authorise_source(call: Call, source: Source, expected_owner: str | No
     """
     bucket = await call.endpoint.store.buckets.get(source.bucket)
     resource = Resource(bucket.org_id, bucket.project_id, bucket.name, source.key)
-    await call.endpoint.authorizer.authorize(call.principal, READ, resource)
+    if not call.principal.admin:
+        reading = CallContext(call, BY_NAME["GetObject"], source.version_id)
+        await call.endpoint.authorizer.authorize(call.principal, READ, resource, reading)
     check_owner(bucket, expected_owner)
     return bucket
 

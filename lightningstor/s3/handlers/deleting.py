@@ -7,6 +7,7 @@ from typing import Final
 
 from lightningstor.errors import StoreError
 from lightningstor.model.records import DISABLED
+from lightningstor.s3.authorise import authorise_each
 from lightningstor.s3.call import Call
 from lightningstor.s3.errors import explain
 from lightningstor.s3.wire import dto
@@ -41,14 +42,22 @@ async def delete_objects(call: Call, request: dto.DeleteObjectsRequest) -> dto.D
     wanted = request.delete.objects
     if not 1 <= len(wanted) <= MAX_DELETES:
         raise MalformedXML(f"DeleteObjects takes 1 to {MAX_DELETES} objects, not {len(wanted)}.")
-    results = await call.endpoint.store.deletes.delete_many(
-        request.bucket,
-        call.principal.owner,
-        [Deletion(item.key, item.version_id or None, item.etag) for item in wanted],
+    denied = await authorise_each(call, ((item.key, item.version_id or None) for item in wanted))
+    results = iter(
+        await call.endpoint.store.deletes.delete_many(
+            request.bucket,
+            call.principal.owner,
+            [
+                Deletion(item.key, item.version_id or None, item.etag)
+                for item, refusal in zip(wanted, denied, strict=True)
+                if refusal is None
+            ],
+        )
     )
     deleted: list[dto.DeletedObject] = []
     errors: list[dto.Error] = []
-    for item, result in zip(wanted, results, strict=True):
+    for item, refusal in zip(wanted, denied, strict=True):
+        result = refusal or next(results)
         if isinstance(result, Exception):
             errors.append(_error_shape(call, item, result))
         else:

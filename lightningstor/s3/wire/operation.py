@@ -75,6 +75,7 @@ class Operation:
         body_limit: for XML and raw bodies, the most bytes.
         action: our IAM action (SPEC.md §7.3).
         iam_action: S3's IAM action.
+        version_iam_action: the same for a request that names a version, where S3 tells them apart.
         success: status of a success.
         unconfigured: what is answered for a sub-resource that cannot be configured yet; None where the answer to
             that is NotImplemented.
@@ -97,6 +98,7 @@ class Operation:
     body_limit: int = DEFAULT_BODY_LIMIT
     action: str = field(kw_only=True)
     iam_action: str = field(kw_only=True)
+    version_iam_action: str | None = None
     success: int = 200
     unconfigured: NotConfigured | Fixed | None = None
     requires_checksum: bool = False

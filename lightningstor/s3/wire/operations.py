@@ -173,18 +173,22 @@ _IMPLEMENTED: Final[tuple[Operation, ...]] = (
     Operation(
         "GetObject", GET, OBJECT, (), None, dto.GetObjectRequest, dto.GetObjectOutput,
         action=OBJECTS_GET, iam_action="s3:GetObject",
+        version_iam_action="s3:GetObjectVersion",
     ),
     Operation(
         "HeadObject", HEAD, OBJECT, (), None, dto.HeadObjectRequest, dto.HeadObjectOutput,
         action=OBJECTS_GET, iam_action="s3:GetObject",
+        version_iam_action="s3:GetObjectVersion",
     ),
     Operation(
         "DeleteObject", DELETE, OBJECT, (), None, dto.DeleteObjectRequest, dto.DeleteObjectOutput,
-        action=OBJECTS_DELETE, iam_action="s3:DeleteObject", success=204,
+        action=OBJECTS_DELETE, iam_action="s3:DeleteObject",
+        version_iam_action="s3:DeleteObjectVersion", success=204,
     ),
     Operation(
         "DeleteObjects", POST, BUCKET, ("delete",), None, dto.DeleteObjectsRequest, dto.DeleteObjectsOutput, Body.XML,
-        body_limit=DELETE_BODY_LIMIT, action=OBJECTS_DELETE, iam_action="s3:DeleteObject", requires_checksum=True,
+        body_limit=DELETE_BODY_LIMIT, action=OBJECTS_DELETE, iam_action="s3:DeleteObject",
+        version_iam_action="s3:DeleteObjectVersion", requires_checksum=True,
     ),
     Operation(
         "CopyObject", PUT, OBJECT, (), "x-amz-copy-source", dto.CopyObjectRequest, dto.CopyObjectOutput,
@@ -194,24 +198,29 @@ _IMPLEMENTED: Final[tuple[Operation, ...]] = (
         "GetObjectAttributes", GET, OBJECT, ("attributes",), None,
         dto.GetObjectAttributesRequest, dto.GetObjectAttributesOutput,
         action=OBJECTS_GET, iam_action="s3:GetObjectAttributes",
+        version_iam_action="s3:GetObjectVersionAttributes",
     ),
     Operation(
         "GetObjectTagging", GET, OBJECT, ("tagging",), None, dto.GetObjectTaggingRequest, dto.GetObjectTaggingOutput,
         action=OBJECTS_GET, iam_action="s3:GetObjectTagging",
+        version_iam_action="s3:GetObjectVersionTagging",
     ),
     Operation(
         "PutObjectTagging", PUT, OBJECT, ("tagging",), None,
         dto.PutObjectTaggingRequest, dto.PutObjectTaggingOutput, Body.XML,
-        action=OBJECTS_PUT, iam_action="s3:PutObjectTagging", requires_checksum=True,
+        action=OBJECTS_PUT, iam_action="s3:PutObjectTagging",
+        version_iam_action="s3:PutObjectVersionTagging", requires_checksum=True,
     ),
     Operation(
         "DeleteObjectTagging", DELETE, OBJECT, ("tagging",), None,
         dto.DeleteObjectTaggingRequest, dto.DeleteObjectTaggingOutput,
-        action=OBJECTS_PUT, iam_action="s3:DeleteObjectTagging", success=204,
+        action=OBJECTS_PUT, iam_action="s3:DeleteObjectTagging",
+        version_iam_action="s3:DeleteObjectVersionTagging", success=204,
     ),
     Operation(
         "GetObjectAcl", GET, OBJECT, ("acl",), None, dto.GetObjectAclRequest, dto.GetObjectAclOutput,
-        action=OBJECTS_GET, iam_action="s3:GetObjectAcl", note="The owner has full control: ACLs are disabled.",
+        action=OBJECTS_GET, iam_action="s3:GetObjectAcl",
+        version_iam_action="s3:GetObjectVersionAcl", note="The owner has full control: ACLs are disabled.",
     ),
     # Multipart uploads
     Operation(
@@ -397,6 +406,7 @@ _METADATA_TABLES: Final[tuple[Operation, ...]] = (
 _OBJECT_FEATURES: Final[tuple[Operation, ...]] = (
     Operation(
         "PutObjectAcl", PUT, OBJECT, ("acl",), body=Body.XML, action=OBJECTS_PUT, iam_action="s3:PutObjectAcl",
+        version_iam_action="s3:PutObjectVersionAcl",
         requires_checksum=True, acl=True, note="ACLs are disabled: AccessControlListNotSupported.",
     ),
     Operation(
@@ -416,7 +426,8 @@ _OBJECT_FEATURES: Final[tuple[Operation, ...]] = (
         iam_action="s3:PutObjectRetention", requires_checksum=True,
     ),
     Operation(
-        "GetObjectTorrent", GET, OBJECT, ("torrent",), action=OBJECTS_GET, iam_action="s3:GetObjectTorrent"
+        "GetObjectTorrent", GET, OBJECT, ("torrent",), action=OBJECTS_GET, iam_action="s3:GetObjectTorrent",
+        version_iam_action="s3:GetObjectVersionTorrent"
     ),
     Operation(
         "RestoreObject", POST, OBJECT, ("restore",), body=Body.XML, action=OBJECTS_PUT, iam_action="s3:RestoreObject"
