@@ -4,7 +4,8 @@ An application that is called by this engine finds in `scope["extensions"]`:
 
 `"lightningstor.body"`
     an object with `async receive_some(max_bytes: int = 1 MiB) -> bytes`: the next piece of the request body, at most
-    `max_bytes` long, b"" at its end. Raises `ClientGone` when the body will not be complete.
+    `max_bytes` long, b"" at its end. Raises `ClientGone` when the body will not be complete. It has `receive_now` and
+    `wait_more` besides, for who receives into memory of his own.
 
 `"lightningstor.respond"`
     `async respond(status: int, headers, body: bytes | bytearray | memoryview = b"", more_body: bool = False)`: the
@@ -121,6 +122,59 @@ class Exchange:
             self.fault = gone
             raise
 
+    def receive_now(self, buffer: memoryview) -> int:
+        """Put what has come of the body into `buffer`, from its start; how many bytes. 0: `wait_more` first.
+
+        Raises:
+            ClientGone: as `receive_some` does.
+        """
+        if self._left <= 0 or self._unasked or self.fault is not None or self._wire is not self._connection.base:
+            return 0
+        buffer = buffer[: self._left]
+        buffered = self._connection.buffer
+        if buffered:
+            count = min(len(buffered), len(buffer))
+            buffer[:count] = buffered[:count]
+            self._connection.buffer = buffered[count:]
+        else:
+            try:
+                found = self._connection.base.read_now(buffer)
+                if found == 0:
+                    raise _truncated()
+            except ClientGone as gone:
+                self.fault = gone
+                raise
+            count = found or 0
+        self._left -= count
+        if not self._left:
+            self._end_body()
+        return count
+
+    async def wait_more(self) -> bool:
+        """Wait until `receive_now` may have something. False: it never will, and `receive_some` has the rest.
+
+        That is so when the body has ended, and with one that is chunked or comes under TLS.
+
+        Raises:
+            ClientGone: as `receive_some` does.
+        """
+        base = self._connection.base
+        if self._left <= 0 or self._wire is not base:
+            return False
+        if self.fault is not None:
+            raise self.fault
+        try:
+            if self._unasked:
+                await self._ask()
+            if base.waiting is not Waiting.BODY:
+                base.start_meter()
+            if not self._connection.buffer:
+                await base.wait_more()
+        except ClientGone as gone:
+            self.fault = gone
+            raise
+        return True
+
     async def _ask(self) -> None:
         """Let the body come, unless it is on its way already (RFC 9110 §10.1.1)."""
         self._unasked = False
@@ -137,7 +191,7 @@ class Exchange:
         else:
             piece = await self._wire.read(limit)
             if not piece:
-                raise ClientGone("truncated", "The request body ended before its Content-Length.", 400)
+                raise _truncated()
         self._left -= len(piece)
         if not self._left:
             self._end_body()
@@ -344,3 +398,7 @@ class Exchange:
         if self._unasked or self.fault is not None or self._left < 0:
             return False
         return self._left - len(self._connection.buffer) <= self._connection.limits.reuse_drain_bytes
+
+
+def _truncated() -> ClientGone:
+    return ClientGone("truncated", "The request body ended before its Content-Length.", 400)

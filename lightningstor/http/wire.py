@@ -156,15 +156,7 @@ class SocketWire:
             if self._eager < -_EAGER_PAUSE:
                 self._eager = 1
         while True:
-            if self._interrupted is Waiting.STOP:
-                raise self._gone()  # it came while nobody waited
-            self._blocked = True
-            try:
-                await trio.lowlevel.wait_readable(self._fd)
-            except trio.ClosedResourceError:
-                raise self._gone() from None
-            finally:
-                self._blocked = False
+            await self._wait_readable()
             try:
                 data = self._recv(limit)
             except BlockingIOError:
@@ -173,6 +165,17 @@ class SocketWire:
                 raise self._lost(error) from None
             self.received += len(data)
             return data
+
+    async def _wait_readable(self) -> None:
+        if self._interrupted is Waiting.STOP:
+            raise self._gone()  # it came while nobody waited
+        self._blocked = True
+        try:
+            await trio.lowlevel.wait_readable(self._fd)
+        except trio.ClosedResourceError:
+            raise self._gone() from None
+        finally:
+            self._blocked = False
 
     async def read(self, limit: int) -> bytes:
         """See `Wire.read`."""
@@ -188,6 +191,29 @@ class SocketWire:
         self.received += len(data)
         self._unyielded += len(data)
         return data
+
+    def read_now(self, buffer: memoryview) -> int | None:
+        """Put what has come into `buffer`: how many bytes, 0 at the end; None: `wait_more` first."""
+        if self._unyielded >= _YIELD_EVERY:
+            return None
+        try:
+            count = self._sock.recv_into(buffer)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._lost(error) from None
+        self.received += count
+        self._unyielded += count
+        return count
+
+    async def wait_more(self) -> None:
+        """Wait until `read_now` may have something. Always a checkpoint."""
+        yields = self._unyielded >= _YIELD_EVERY
+        self._unyielded = 0
+        if yields:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._wait_readable()
 
     async def write(self, data: Bytes) -> None:
         """See `Wire.write`."""

@@ -20,7 +20,7 @@ from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
 from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, XAmzContentSHA256Mismatch
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
 from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded, RequestTimeout
-from lightningstor.store.api import ExpectedDigest
+from lightningstor.store.api import DirectSource, ExpectedDigest
 
 __all__ = ["RequestBody", "open_body", "read_document"]
 
@@ -77,6 +77,7 @@ class RequestBody:
         "_call",
         "_checksum",
         "_decoder",
+        "_direct",
         "_ended",
         "_md5",
         "_pieces",
@@ -111,8 +112,10 @@ class RequestBody:
         if self.checksum_algorithm is not None:
             algorithms.append(self.checksum_algorithm.lower())
         self.algorithms: Sequence[str] = algorithms
-        body = call.extensions.get("lightningstor.body")
-        self._pull: Callable[[int], Awaitable[Buffer]] = self._pull_asgi if body is None else body.receive_some
+        self._direct: DirectSource | None = call.extensions.get("lightningstor.body")
+        self._pull: Callable[[int], Awaitable[Buffer]] = (
+            self._pull_asgi if self._direct is None else call.extensions["lightningstor.body"].receive_some
+        )
 
     @property
     def has_digest(self) -> bool:
@@ -142,16 +145,49 @@ class RequestBody:
             pieces.extend(decoder.feed(raw))
         return pieces.popleft()
 
+    def receive_now(self, room: memoryview) -> int:
+        """See `DirectSource`. An aws-chunked body is taken out of its framing where it lies."""
+        direct = self._direct
+        if direct is None or self._pieces:
+            return 0
+        try:
+            count = direct.receive_now(room)
+        except ConnectionError as gone:
+            raise self._cut_short(gone) from gone
+        self._call.bytes_in += count
+        decoder = self._decoder
+        if decoder is None:
+            self._received += count
+            return count
+        at = 0
+        for piece in decoder.feed(room[:count]):
+            room[at : at + len(piece)] = piece
+            at += len(piece)
+        return at
+
+    async def wait_more(self) -> bool:
+        """See `DirectSource`."""
+        if self._direct is None or self._pieces:
+            return False
+        try:
+            return await self._direct.wait_more()
+        except ConnectionError as gone:
+            raise self._cut_short(gone) from gone
+
+    def _cut_short(self, gone: ConnectionError) -> StoreError:
+        """What it means that the server will not get all of the body."""
+        self._call.aborted = True
+        if getattr(gone, "status", None) == _TIMED_OUT:
+            return RequestTimeout()
+        return IncompleteBody("the request ended early", self.size, self._received)
+
     async def _next_piece(self) -> Buffer:
         if self._ended:
             return b""
         try:
             piece = await self._pull(_PIECE)
         except ConnectionError as gone:
-            self._call.aborted = True
-            if getattr(gone, "status", None) == _TIMED_OUT:
-                raise RequestTimeout() from gone
-            raise IncompleteBody("the request ended early", self.size, self._received) from gone
+            raise self._cut_short(gone) from gone
         if not piece:
             self._ended = True
         self._call.bytes_in += len(piece)

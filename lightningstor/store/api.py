@@ -7,7 +7,7 @@ What every PUT makes is a msgspec struct: a frozen attrs class takes 1 µs longe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from attrs import field, frozen
 from msgspec import Struct
@@ -30,6 +30,7 @@ __all__ = [
     "CompletePart",
     "Deleted",
     "Deletion",
+    "DirectSource",
     "ExpectedDigest",
     "Listing",
     "ObjectDraft",
@@ -109,6 +110,27 @@ class BodySource(Protocol):
 
     def expected(self) -> Sequence[ExpectedDigest]:
         """After the end: what the content must hash to."""
+        ...
+
+
+@runtime_checkable
+class DirectSource(Protocol):
+    """A BodySource that can receive into the store's own memory: saves a copy, and memory outside of the budget."""
+
+    def receive_now(self, room: memoryview) -> int:
+        """Put the next content that has come into `room`, from its start; how many bytes. 0: call `wait_more` first.
+
+        Raises:
+            StoreError: as `BodySource.receive` does.
+        """
+        ...
+
+    async def wait_more(self) -> bool:
+        """Wait until `receive_now` may have something. False: it never will; `BodySource.receive` has the rest.
+
+        Raises:
+            StoreError: as `BodySource.receive` does.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from lightningstor.model import keys
 from lightningstor.model.chunk_ref import ChunkRef
 from lightningstor.model.codec import RECORD_FORMAT, encode
 from lightningstor.model.records import BodyRef, Manifest, ObjectChecksum
-from lightningstor.store.api import BodySource
+from lightningstor.store.api import BodySource, DirectSource
 from lightningstor.store.context import StoreContext
 from lightningstor.store.inline import inline_crc
 from lightningstor.store.staging import Staged
@@ -82,12 +82,29 @@ async def _receive_chunks(
         held += len(first)
         await writer.append(first)
     pieces.clear()
+    if body.size is not None and isinstance(body, DirectSource):
+        await _receive_directly(writer, body, body.size, limit)
+        held = writer.received
     while piece := await body.receive():
         held += len(piece)
         if held > limit:
             raise EntityTooLarge(held, limit)
         await writer.append(piece)
     return await writer.finish()
+
+
+async def _receive_directly(writer: ObjectWriter, body: DirectSource, size: int, limit: int) -> None:
+    """Receive what can be received into the writer's own memory, at most the `size` bytes that are announced."""
+    while writer.received < size:
+        count = body.receive_now(await writer.room())
+        if count:
+            writer.filled(count)
+            if writer.received > limit:
+                raise EntityTooLarge(writer.received, limit)
+        else:
+            writer.leave_room()
+            if not await body.wait_more():
+                return
 
 
 def _check(body: BodySource, digests: dict[str, bytes]) -> None:

@@ -32,7 +32,7 @@ MIN_SIGNED_CHUNK: Final = 8192
 """The least size of a signed chunk that is not the last, in bytes."""
 
 MAX_SIGNED_CHUNK: Final = 16 << 20
-"""A signed chunk is held until its signature is checked, so its size is bounded. Clients use 64 KiB to 1 MiB."""
+"""The most that is taken before a signature is checked. Clients use 64 KiB to 1 MiB."""
 
 _MAX_LINE: Final = 256
 _EMPTY: Final = sha256(b"").hexdigest()
@@ -82,7 +82,9 @@ class _State(Enum):
 
 @define(eq=False)
 class AwsChunkedDecoder:
-    """Decode one aws-chunked body, checking every chunk's signature before its bytes are given out.
+    """Decode one aws-chunked body, checking every chunk's signature at its end.
+
+    So the content that was given out counts for nothing until `finish` has returned.
 
     Hashing makes `feed` of a signed body cost 0.8 ms a MiB; it may be called in a thread, one call at a time.
 
@@ -104,7 +106,6 @@ class AwsChunkedDecoder:
     _left: int = field(init=False, default=0)
     _chunk: int = field(init=False, default=0)
     _digest: HASH = field(init=False, factory=sha256)
-    _held: list[bytes | memoryview] = field(init=False, factory=list)
     _signature: str = field(init=False, default="")
     _short_chunk: tuple[int, int] | None = field(init=False, default=None)
     _trailer_signature: str | None = field(init=False, default=None)
@@ -116,22 +117,18 @@ class AwsChunkedDecoder:
         """The body is complete, its length as announced, and everything in it verified."""
         return self._state is _State.DONE
 
-    def feed(self, data: bytes | bytearray | memoryview) -> list[bytes | memoryview]:
-        """Take a piece of the body; gives the content that is verified with it.
-
-        Args:
-            data: bytes and read-only views are kept (a signed chunk until its signature has come) and not copied; of a
-                writable buffer nothing is kept uncopied but what is returned.
+    def feed(self, data: bytes | bytearray | memoryview) -> list[memoryview]:
+        """Take a piece of the body; gives the content in it.
 
         Returns:
-            Pieces in order; views of `data`, good as long as that is, or of what was held before.
+            Pieces in order; views of `data`, good as long as that is.
 
         Raises:
             IncompleteBody: bad framing, or a length other than announced.
-            SignatureDoesNotMatch: a chunk's signature is wrong. Nothing of that chunk was returned.
+            SignatureDoesNotMatch: a chunk's signature is wrong.
             InvalidChunkSize, InvalidRequest, MalformedTrailer
         """
-        out: list[bytes | memoryview] = []
+        out: list[memoryview] = []
         view = memoryview(data)
         at, end = 0, len(view)
         while at < end:
@@ -142,7 +139,7 @@ class AwsChunkedDecoder:
             elif self._state is _State.DONE:
                 raise IncompleteBody("bytes follow the end of the aws-chunked body")
             else:
-                at = self._take_line(view, at, out)
+                at = self._take_line(view, at)
         return out
 
     def finish(self) -> None:
@@ -157,26 +154,22 @@ class AwsChunkedDecoder:
         if self._state is not _State.DONE:
             raise IncompleteBody("the aws-chunked body ends early", self.decoded_length, self.received)
 
-    def _take(self, piece: memoryview, out: list[bytes | memoryview]) -> None:
+    def _take(self, piece: memoryview, out: list[memoryview]) -> None:
         self._left -= len(piece)
+        out.append(piece)
         verifier = self.verifier
-        if verifier is None:
-            out.append(piece)
-        else:
+        if verifier is not None:
             self._digest.update(piece)
-            self._held.append(piece if piece.readonly else bytes(piece))
             if not self._left:
-                self._release(verifier, out)
+                self._check_signature(verifier)
         if not self._left:
             self._state = _State.DATA_END
 
-    def _release(self, verifier: ChunkVerifier, out: list[bytes | memoryview]) -> None:
+    def _check_signature(self, verifier: ChunkVerifier) -> None:
         verifier.check_chunk(self._digest.hexdigest(), self._signature)
-        out += self._held
-        self._held = []
         self._digest = sha256()
 
-    def _take_line(self, view: memoryview, at: int, out: list[bytes | memoryview]) -> int:
+    def _take_line(self, view: memoryview, at: int) -> int:
         """Gather a line, and act on it once it is whole; gives where to go on."""
         window = bytes(view[at : at + _MAX_LINE])
         start = 0
@@ -195,14 +188,14 @@ class AwsChunkedDecoder:
         elif line[-1:] != b"\r":
             raise IncompleteBody("a line of the aws-chunked framing does not end in CR LF")
         elif self._state is _State.SIZE:
-            self._begin_chunk(line[:-1], out)
+            self._begin_chunk(line[:-1])
         elif len(line) > 1:
             raise IncompleteBody("a chunk is longer than its size says")
         else:
             self._state = _State.SIZE
         return at + line_feed + 1
 
-    def _begin_chunk(self, line: bytes, out: list[bytes | memoryview]) -> None:
+    def _begin_chunk(self, line: bytes) -> None:
         digits, _, extension = line.partition(b";")
         if not 0 < len(digits) <= 16 or digits.translate(None, _HEX_DIGITS):
             raise IncompleteBody("a chunk's size is not a hexadecimal number")
@@ -223,7 +216,7 @@ class AwsChunkedDecoder:
         if self.received != self.decoded_length:
             raise IncompleteBody("the chunks hold less than announced", self.decoded_length, self.received)
         if verifier is not None:
-            self._release(verifier, out)
+            self._check_signature(verifier)
         self._state = _State.TRAILER
 
     def _check_signed_chunk(self, size: int, extension: bytes) -> None:
