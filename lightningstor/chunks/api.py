@@ -8,7 +8,7 @@ seen half written. `tests/contract` runs one suite over every implementation.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
@@ -62,12 +62,13 @@ class ChunkWriter(Protocol):
         """
         ...
 
-    async def seal(self, offset: int, last: Sequence[Buffer] = ()) -> ChunkRef:
+    async def seal(self, offset: int, last: Sequence[Buffer] = (), also: Callable[[], None] | None = None) -> ChunkRef:
         """Write the footer and make file and directory entry durable; then nothing can lose the chunk.
 
         Args:
             offset: of the chunk's first byte in its object, kept in the reference.
             last: pieces to append first, in the same hop: a chunk that fits one batch costs no hop more.
+            also: something else to do in that hop: digests of the last pieces. It must not fail.
 
         Raises:
             StorageFull, StorageReadOnly: the device refused; the chunk is to be aborted.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -38,7 +38,7 @@ class LocalChunkWriter:
         except OSError as error:
             await self._give_up(error)
 
-    async def seal(self, offset: int, last: Sequence[Buffer] = ()) -> ChunkRef:
+    async def seal(self, offset: int, last: Sequence[Buffer] = (), also: Callable[[], None] | None = None) -> ChunkRef:
         self._check_open()
         store = self._store
         try:
@@ -47,12 +47,12 @@ class LocalChunkWriter:
                     # Nobody else seals here now: one hop does it all.
                     synced = False
                     try:
-                        checksum = await store.blocking.run(self._finish, last, True)
+                        checksum = await store.blocking.run(self._finish, last, also, True)
                         synced = True
                     finally:
                         group.led(synced=synced)
                 else:
-                    checksum = await store.blocking.run(self._finish, last, False)
+                    checksum = await store.blocking.run(self._finish, last, also, False)
                     await group.join(partial(store.sync_directory, self._directory))
         except OSError as error:
             await self._give_up(error)
@@ -87,7 +87,7 @@ class LocalChunkWriter:
             self._sums.update(piece)
         self._store.disk.write(descriptor, pieces, start)
 
-    def _finish(self, last: Sequence[Buffer], sync_directory: bool) -> str:
+    def _finish(self, last: Sequence[Buffer], also: Callable[[], None] | None, sync_directory: bool) -> str:
         descriptor = self._open()
         disk = self._store.disk
         start = self._sums.size
@@ -95,6 +95,8 @@ class LocalChunkWriter:
             self._sums.update(piece)
         footer, checksum = self._sums.footer(self._chunk_id)
         disk.write(descriptor, (*last, footer), start)
+        if also is not None:
+            also()
         disk.sync(descriptor)
         self._descriptor = None
         disk.close(descriptor)

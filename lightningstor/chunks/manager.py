@@ -61,6 +61,8 @@ class ChunkManager:
         self.budget: Final = budget
         self.world: Final = world
         self.workers: Final = workers
+        self.batches_under_way = 0
+        """How many batches of all writers are being written or hashed now."""
         self.pool: Final = BufferPool(budget.limit // 4)
 
     def writer(self, data_id: int, *, size: int | None = None, digests: DigestPipeline | None = None) -> ObjectWriter:

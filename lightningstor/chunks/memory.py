@@ -7,7 +7,7 @@ memory or in this program is found here too.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import trio
@@ -125,9 +125,11 @@ class MemoryChunkWriter:
         await trio.lowlevel.checkpoint()
         self._append(pieces)
 
-    async def seal(self, offset: int, last: Sequence[Buffer] = ()) -> ChunkRef:
+    async def seal(self, offset: int, last: Sequence[Buffer] = (), also: Callable[[], None] | None = None) -> ChunkRef:
         await trio.lowlevel.checkpoint()
         self._append(last)
+        if also is not None:
+            also()
         footer, checksum = self._sums.footer(self._chunk_id)
         self._extend(footer)
         self._ended = True

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -241,14 +242,20 @@ class ObjectWriter:
         chunk.filled += batch.size
         ends_chunk = last or chunk.filled == self._manager.chunk_size
         ended = partial(self._job_ended, batch)
-        write = Job(partial(self._write, chunk, pieces, ends_chunk), ended)
         run = self._manager.world.blocking.run
         hops: list[tuple[DigestLane, ...]] = [(lane,) for lane in self._lanes] if batch.size else []
+        also = None
         if last and batch.size <= _FIRST_BATCH and hops:
-            # The sync takes longer than the digests: one hop less costs no time.
-            hops = [self._lanes]
+            if self._manager.batches_under_way:
+                # Others keep the cores busy: a hop less is worth more than writing and hashing side by side.
+                also = partial(_update, self._lanes, pieces)
+                hops = []
+            else:
+                hops = [self._lanes]
+        write = Job(partial(self._write, chunk, pieces, ends_chunk, also), ended)
         jobs = [write, *(Job(partial(run, _update, lanes, pieces), ended) for lanes in hops)]
         batch.jobs_left = len(jobs)
+        self._manager.batches_under_way += 1
         if ends_chunk:
             self._sealing.append((chunk, write))
             self._in_flight = jobs[1:]
@@ -292,18 +299,21 @@ class ObjectWriter:
             for job in self._make_jobs(last=False):
                 self._manager.workers.submit_nowait(job)
 
-    async def _write(self, chunk: _Chunk, pieces: list[memoryview], ends_chunk: bool) -> None:
+    async def _write(
+        self, chunk: _Chunk, pieces: list[memoryview], ends_chunk: bool, also: Callable[[], None] | None
+    ) -> None:
         """In a worker: write a batch, and seal the chunk behind its last one."""
         if chunk.writer is None:
             chunk.writer = await self._manager.store.begin(chunk_id(self._data_id, chunk.index))
         if ends_chunk:
-            chunk.ref = await chunk.writer.seal(chunk.start, pieces)
+            chunk.ref = await chunk.writer.seal(chunk.start, pieces, also)
         else:
             await chunk.writer.append(pieces)
 
     def _job_ended(self, batch: Batch) -> None:
         batch.jobs_left -= 1
         if not batch.jobs_left:
+            self._manager.batches_under_way -= 1
             batch.release()
 
     # Waiting

@@ -697,9 +697,9 @@ class GatedWriter(MemoryChunkWriter):
         await self._gates.appends.wait()
         await super().append(pieces)
 
-    async def seal(self, offset: int, last: Sequence[Buffer] = ()) -> ChunkRef:
+    async def seal(self, offset: int, last: Sequence[Buffer] = (), also: Callable[[], None] | None = None) -> ChunkRef:
         await self._gates.seals.wait()
-        return await super().seal(offset, last)
+        return await super().seal(offset, last, also)
 
 
 class GatedStore(MemoryChunkStore):
