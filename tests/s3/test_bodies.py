@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import zlib
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ class Chunks:
         return hmac.new(self.client.signing_key(self.date[:8]), text.encode(), "sha256").hexdigest()
 
 
-async def put_chunked(
+def chunked_put(
     s3: Client,
     mode: str,
     *,
@@ -68,10 +69,9 @@ async def put_chunked(
     chunk: int = 16_384,
     change: bytes | None = None,
     cut: int = 0,
-    piece: int = 7_000,
     headers: dict[str, str] | None = None,
-) -> Answer:
-    """PUT `NEW` in aws-chunks.
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a PUT of `NEW` in aws-chunks.
 
     Args:
         change: this byte string's first occurrence in the body gets its last bit flipped.
@@ -93,7 +93,13 @@ async def put_chunked(
     if change is not None:
         at = body.index(change) + len(change) - 1
         body[at] ^= 1
-    return await s3.raw("PUT", "/bucket/key", "", sent, Body(pieces_of(bytes(body), piece)))
+    return sent, bytes(body)
+
+
+async def put_chunked(s3: Client, mode: str, *, piece: int = 7_000, **what: Any) -> Answer:
+    """PUT `NEW` in aws-chunks; see `chunked_put`. The app gets the body in pieces of that size."""
+    headers, body = chunked_put(s3, mode, **what)
+    return await s3.raw("PUT", "/bucket/key", "", headers, Body(pieces_of(body, piece)))
 
 
 async def prepare(s3: Client) -> None:
