@@ -42,18 +42,22 @@ class Account:
         objects, sizes: counters of objects and of bytes, and their ceilings.
         ceilings: what is known of the ceiling of a counter that has one.
         max_object_size: the least that the organisation and the project allow, in bytes.
+        one_more: what one object more adds to the counters of objects; most transactions want that.
     """
 
     objects: tuple[tuple[bytes, int | None], ...]
     sizes: tuple[tuple[bytes, int | None], ...]
     ceilings: dict[bytes, Ceiling]
     max_object_size: int | None
+    one_more: tuple[Add, ...]
 
     def adds(self, objects: int, size: int) -> list[Add]:
         """The counters' part of a transaction: `objects` more versions that are not markers, `size` more bytes."""
-        adds = [Add(key, objects, ceiling) for key, ceiling in self.objects] if objects else []
-        if size:
-            adds += [Add(key, size, ceiling) for key, ceiling in self.sizes]
+        adds = [Add(key, size, ceiling) for key, ceiling in self.sizes] if size else []
+        if objects == 1:
+            adds += self.one_more
+        elif objects:
+            adds += [Add(key, objects, ceiling) for key, ceiling in self.objects]
         return adds
 
     def exceeded(self, conflict: TxnConflict) -> QuotaExceeded:
@@ -138,6 +142,7 @@ def _account(bucket: Bucket, view: QuotaView) -> Account:
     values = {key: ceiling.limit for key, ceiling in ceilings.items()}
     return Account(
         objects=tuple((key, values.get(key)) for key in objects),
+        one_more=tuple(Add(key, 1, values.get(key)) for key in objects),
         sizes=tuple((key, values.get(key)) for key in sizes),
         ceilings=ceilings,
         max_object_size=min(object_sizes, default=None),

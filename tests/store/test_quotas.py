@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import trio
 
 from lightningstor.chunks.api import Buffer
+from lightningstor.chunks.manager import open_chunk_manager
+from lightningstor.chunks.memory import MemoryChunkStore
 from lightningstor.errors import (
     BucketAlreadyOwnedByYou,
     EntityTooLarge,
@@ -16,13 +19,18 @@ from lightningstor.errors import (
     QuotaExceeded,
     StoreError,
 )
+from lightningstor.kv.api import Row, Txn
+from lightningstor.kv.memory import MemoryKv
+from lightningstor.model import keys
 from lightningstor.model.records import ENABLED, SUSPENDED, Bucket, StorageLimits
+from lightningstor.ports import World
 from lightningstor.store.api import CompletePart, ExpectedDigest, ObjectDraft, UploadDraft, WriteConditions
 from lightningstor.store.copy import Source
 from lightningstor.store.quotas import QuotaScope, StorageUsage
 from lightningstor.store.recount import counters, differences, recount
-from lightningstor.store.store import Store
+from lightningstor.store.store import Store, open_store
 from tests.conftest import Figure
+from tests.store.conftest import disk_store
 from tests.store.content import OWNER, BytesBody, make_bucket, put, random_bytes, read
 
 ORG = QuotaScope("org")
@@ -380,3 +388,72 @@ async def test_exact_under_64_writers(store: Store, versioned: bool, figure: Fig
     assert (await store.quotas.usage(ORG)).total_size_bytes == ceiling
     await check_counters(store)
     figure(f"64 writers: {accepted} accepted, {refused} refused, never over {ceiling}")
+
+
+class CountingKv(MemoryKv):
+    """Counts its reads."""
+
+    reads = 0
+
+    async def get(self, key: bytes) -> Row | None:
+        self.reads += 1
+        return await super().get(key)
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
+        self.reads += 1
+        return await super().get_many(keys)
+
+
+async def test_a_store_of_before_gets_its_totals_counted(tmp_path: Path) -> None:
+    """One whose buckets have counters and whose organisations have none: its first start makes them, once."""
+    async with disk_store(tmp_path) as store:
+        await make_bucket(store)
+        await project_bucket(store)
+        await put(store, "a", b"12345")
+        await put(store, "b", b"123", bucket="ours")
+        kv = store.ctx.kv
+        rows = await kv.scan(keys.TOTALS, keys.end_of(keys.TOTALS), 100)
+        assert len(rows) == 6
+        await kv.commit(Txn(deletes=[keys.TOTALS_COUNTED, *(row.key for row in rows)]))
+    for _ in range(2):
+        async with disk_store(tmp_path) as store:
+            assert await store.quotas.usage(ORG) == StorageUsage(2, 8, 2)
+            assert await store.quotas.usage(PROJECT) == StorageUsage(1, 3, 1)
+            await check_counters(store)
+
+
+async def test_limits_survive_a_restart(tmp_path: Path) -> None:
+    """They are records, and in force from the first write after the start."""
+    limits = StorageLimits(max_total_size_bytes=10, max_buckets=1)
+    async with disk_store(tmp_path) as store:
+        await make_bucket(store)
+        await store.quotas.set(ORG, limits)
+        await store.quotas.set(PROJECT, limits)
+        await store.quotas.set(PROJECT, None)
+    async with disk_store(tmp_path) as store:
+        assert await store.quotas.all() == [(ORG, limits)]
+        with pytest.raises(QuotaExceeded):
+            await put(store, "key", bytes(11))
+        with pytest.raises(QuotaExceeded):
+            await make_bucket(store, "second")
+
+
+async def test_a_put_without_a_quota_reads_nothing_for_it() -> None:
+    """With one, the counters that have ceilings are read once, before the body."""
+    kv = CountingKv()
+    world = World()
+    async with (
+        open_chunk_manager(MemoryChunkStore(), world=world, chunk_size=1 << 20) as chunks,
+        open_store(kv, chunks, world) as store,
+    ):
+        await make_bucket(store)
+        counts = []
+        for limits in (None, StorageLimits(max_buckets=9), StorageLimits(max_total_size_bytes=99)):
+            await store.quotas.set(ORG, limits)
+            await put(store, "warm")
+            kv.reads = 0
+            await put(store, "key")
+            counts.append(kv.reads)
+            await store.deletes.delete("bucket", "key", OWNER)
+        assert counts[0] == counts[1]
+        assert counts[2] == counts[0] + 1
