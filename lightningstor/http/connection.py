@@ -110,7 +110,7 @@ class Connection:
         try:
             if self._context is not None:
                 await self._handshake(self._context)
-            while await self._serve_one():
+            while await self.serve_one():
                 pass
         except Refused as refused:
             await self._refuse(refused.status, refused.reason)
@@ -131,7 +131,7 @@ class Connection:
             raise
         self.wire = wire
 
-    async def _serve_one(self) -> bool:
+    async def serve_one(self) -> bool:
         """Read one request and have it answered; says whether another may follow."""
         server = self._server
         base = self.base

@@ -1,9 +1,9 @@
-"""What a request costs in the app: authentication, routing, store, answer; no HTTP engine, no sockets.
+"""What a request costs above its socket: HTTP, authentication, routing, store, answer; no kernel, no task switch.
 
-    python -m tests.bench.app_get [--profile]
+    python -m tests.bench.app_get [--profile] [--only WORD]
 
-Drives the ASGI app in process over SQLite in a temporary directory, with the engine's short ways in and out
-(`lightningstor.http.exchange`), and prints µs of CPU and Python calls per request.
+Drives a connection of the HTTP engine in process, its wire a list of bytes, with the S3 app over SQLite in a temporary
+directory, and prints µs of CPU and calls (Python's and C's) per request.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import argparse
 import cProfile
 import hashlib
 import pstats
+import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import trio
 
+from lightningstor.http.connection import Connection
+from lightningstor.http.engine import HttpLimits, HttpServer
+from lightningstor.http.wire import Bytes, SocketWire, Ticker
 from lightningstor.observe.metrics import Metrics
 from lightningstor.store.api import StoreLimits
 from tests.s3.client import Client
@@ -31,19 +34,23 @@ PAYLOAD = bytes(range(256)) * 16
 Request = Callable[[], Awaitable[None]]
 
 
-class _Engine:
-    """The part of the HTTP engine that the app sees."""
+class _Wire(SocketWire):
+    """A socket that has one request to read, and takes what is written to it."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.status = 0
+    def __init__(self, ticker: Ticker, limits: HttpLimits) -> None:
+        self._left, self._right = socket.socketpair()
+        super().__init__(self._left, ticker, limits)
+        self.incoming = b""
+        self.written = b""
 
-    async def receive_some(self, most: int = 1 << 20) -> bytes:
-        piece, self._body = self._body, b""
-        return piece
+    async def wait_read(self, limit: int) -> bytes:
+        return self.incoming
 
-    async def respond(self, status: int, headers: Any, body: Any = b"", more_body: bool = False) -> None:
-        self.status = status
+    async def write(self, data: Bytes) -> None:
+        self.written = data
+
+    async def write_all(self, pieces: Sequence[Bytes]) -> None:
+        self.written = bytes(pieces[0])
 
 
 def _request(client: Client, method: str, path: str, query: str = "", body: bytes = b"") -> Request:
@@ -52,23 +59,16 @@ def _request(client: Client, method: str, path: str, query: str = "", body: byte
     if method == "PUT":
         headers["content-length"] = str(len(body))
     headers |= client.sign(method, path, query, headers, hashlib.sha256(body).hexdigest())
-    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    raw_path, raw_query = path.encode(), query.encode()
+    target = f"{path}?{query}" if query else path
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    server = HttpServer(client.app)
+    wire = _Wire(server.ticker, server.limits)
+    wire.incoming = "\r\n".join((*lines, "", "")).encode() + body
+    connection = Connection(server, wire, ("127.0.0.1", 50_000), ("127.0.0.1", 9000), None)
 
     async def send() -> None:
-        engine = _Engine(body)
-        scope = {
-            "type": "http",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": raw_query,
-            "headers": pairs,
-            "extensions": {"lightningstor.body": engine, "lightningstor.respond": engine.respond},
-        }
-        await client.app(scope, None, None)
-        assert engine.status == 200, engine.status
+        assert await connection.serve_one()
+        assert wire.written[9:12] == b"200", wire.written
 
     return send
 
