@@ -4,8 +4,8 @@
            └─ connections ─┬─ accept, one task per listener
                            └─ one task per connection, which calls the application inline
 
-Scopes hold what ASGI says, `raw_path` and `query_string` as on the wire; `exchange` describes the two extensions that
-spare an application the dictionaries. The lifespan protocol is not spoken: who starts the server starts what the
+Scopes hold what ASGI says, `raw_path` and `query_string` as on the wire; `exchange` describes the shorter way that
+spares an application the dictionaries. The lifespan protocol is not spoken: who starts the server starts what the
 application needs. On limits and refusals see `limits` and `head`; DESIGN.md §8 gives the reasons.
 """
 
@@ -15,7 +15,7 @@ import errno
 import heapq
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -23,6 +23,7 @@ import trio
 
 from lightningstor.http.connection import AsgiApp, Connection
 from lightningstor.http.events import HttpEvent, HttpEventKind, HttpStatistics, OnEvent, ignore_event
+from lightningstor.http.exchange import Exchange
 from lightningstor.http.faults import Refusal, plain_refusal
 from lightningstor.http.head import HeadParser
 from lightningstor.http.limits import HttpLimits
@@ -43,7 +44,8 @@ class HttpServer:
     """Serves one application on any number of listeners.
 
     Args:
-        app: an ASGI 3 application; only `http` scopes reach it.
+        app: an ASGI 3 application; only `http` scopes reach it. One with a method `answer` is called by that (see
+            `lightningstor.http.exchange`).
         limits: what clients may do.
         refusal: makes the answers that the engine gives by itself.
         on_event: is told of everything but ordinary requests.
@@ -64,6 +66,7 @@ class HttpServer:
         clock: Clock | None = None,
     ) -> None:
         self.app = app
+        self.answer: Callable[[Exchange], Awaitable[None]] | None = getattr(app, "answer", None)
         self.limits = limits or HttpLimits()
         self.refusal = refusal
         self.on_event = on_event

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from lightningstor.http.faults import Refused
@@ -25,7 +26,7 @@ _VERSIONS: Final = {b" HTTP/1.1\r\n": "1.1", b" HTTP/1.0\r\n": "1.0"}
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n"
 
 
-class RequestHead:
+class RequestHead(msgspec.Struct, eq=False):
     """What the header block of one request says.
 
     Attributes:
@@ -33,25 +34,22 @@ class RequestHead:
         raw_path: the target up to the first `?`, as on the wire.
         query: what follows that `?`, as on the wire.
         headers: (name in lower case, value without surrounding white space), in the order they came.
+        fields: the same by name; of a name that came more than once the values joined by a comma (RFC 9110 §5.3).
         version: "1.1" or "1.0".
         length: of the body in bytes; 0 without one; -1 when it comes chunked.
         expects_continue: the client waits for 100 (Continue) before it sends the body.
         keep_alive: the client lets the connection be used again.
     """
 
-    __slots__ = ("expects_continue", "headers", "keep_alive", "length", "method", "query", "raw_path", "version")
-
-    def __init__(
-        self, method: str, raw_path: bytes, query: bytes, headers: list[tuple[bytes, bytes]], version: str
-    ) -> None:
-        self.method = method
-        self.raw_path = raw_path
-        self.query = query
-        self.headers = headers
-        self.version = version
-        self.length = 0
-        self.expects_continue = False
-        self.keep_alive = True
+    method: str
+    raw_path: bytes
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    fields: dict[bytes, bytes]
+    version: str
+    length: int = 0
+    expects_continue: bool = False
+    keep_alive: bool = True
 
 
 class HeadParser:
@@ -104,7 +102,6 @@ class HeadParser:
         if b"#" in url:
             raise Refused(400, "The request target must not hold a fragment.")
         raw_path, _, query = url.partition(b"?")
-        head = RequestHead(method.decode("ascii"), raw_path, query, headers, version)
         fields = dict(headers)
         if len(fields) != len(headers):
             fields = _joined(headers)
@@ -114,16 +111,17 @@ class HeadParser:
                 raise Refused(400, "The Host header field is missing.")
         elif host.translate(None, _HOST_BYTES):
             raise Refused(400, "The Host header field is not a host and port.")
+        head = RequestHead(method.decode(), raw_path, query, headers, fields, version)
         if version == "1.1" and _FRAMING.isdisjoint(fields):
             self._parser = parser  # it stands at the start of a message again
         else:
-            _apply_framing(head, fields)
+            _apply_framing(head)
         return head
 
 
-def _apply_framing(head: RequestHead, fields: dict[bytes, bytes]) -> None:
+def _apply_framing(head: RequestHead) -> None:
     """Read the fields that say how the message is framed and what becomes of the connection."""
-    get = fields.get
+    get = head.fields.get
     length = get(b"content-length")
     coding = get(b"transfer-encoding")
     if coding is not None:
@@ -161,7 +159,7 @@ def _joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         elif name in _ONCE:
             raise Refused(400, f"The header field {name.decode('ascii')} came more than once.")
         else:
-            fields[name] += b", " + value
+            fields[name] += b"," + value
     return fields
 
 

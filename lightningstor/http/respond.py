@@ -17,21 +17,21 @@ _DAYS: Final = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS: Final = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 
-def head_bytes(status: int, headers: Sequence[tuple[bytes, bytes]], more: bytes) -> bytes:
-    """Status line, `headers`, `more` (whole lines that the engine adds), and the empty line.
+def head_bytes(
+    status: int, headers: Sequence[tuple[bytes, bytes]], more: bytes, body: bytes | bytearray | memoryview = b""
+) -> bytes:
+    """Status line, `headers`, `more` (whole lines that the engine adds), the empty line, and `body`.
 
     Raises:
         ValueError: a name or value holds a control character, which would let it write further fields.
     """
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    if not headers:
+        return b"".join((line, more, b"\r\n", body))
     block = b"\r\n".join(map(b": ".join, headers))
-    if len(block.translate(None, _FIELD_BYTES)) != (2 * len(headers) - 2 if headers else 0):
+    if len(block.translate(None, _FIELD_BYTES)) != 2 * len(headers) - 2:
         raise ValueError("a header field of the response holds a control character")
-    line = _STATUS_LINES.get(status)
-    if line is None:
-        line = b"HTTP/1.1 %d \r\n" % status
-    if headers:
-        return b"".join((line, block, b"\r\n", more, b"\r\n"))
-    return b"".join((line, more, b"\r\n"))
+    return b"".join((line, block, b"\r\n", more, b"\r\n", body))
 
 
 class HttpDate:

@@ -53,13 +53,13 @@ async def plain_mirror(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def mirror(scope: Any, receive: Any, send: Any) -> None:
-    """The same by the engine's extensions."""
-    extensions = scope["extensions"]
+    """The same by the engine's exchange."""
+    exchange = scope["extensions"]["lightningstor.exchange"]
     pieces = []
-    while piece := await extensions["lightningstor.body"].receive_some():
+    while piece := await exchange.receive_some():
         pieces.append(piece)
     headers = [(b"content-type", b"application/json")]
-    await extensions["lightningstor.respond"](200, headers, describe(scope, b"".join(pieces)))
+    await exchange.respond(200, headers, describe(scope, b"".join(pieces)))
 
 
 async def early(scope: Any, receive: Any, send: Any) -> None:

@@ -210,7 +210,7 @@ async def test_send_after_the_end_is_an_error_of_the_application() -> None:
                 await send(message)
             errors.append(caught.value)
         with pytest.raises(RuntimeError) as caught:
-            await scope["extensions"]["lightningstor.respond"](200, [])
+            await scope["extensions"]["lightningstor.exchange"].respond(200, [])
         errors.append(caught.value)
 
     async with serving(app) as running, await running.connect() as client:
@@ -225,7 +225,7 @@ async def test_the_client_s_leaving_is_no_failure(grouped: bool, caplog: pytest.
     """ClientGone may leave the application, in a group too, without an event or a line in the log."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = scope["extensions"]["lightningstor.body"]
+        body = scope["extensions"]["lightningstor.exchange"]
         if not grouped:
             while True:
                 await body.receive_some()
@@ -248,7 +248,7 @@ async def test_the_application_may_answer_a_broken_body_by_itself() -> None:
     """After ClientGone from the body an answer still goes out, and the connection ends with it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = scope["extensions"]["lightningstor.body"]
+        body = scope["extensions"]["lightningstor.exchange"]
         for _ in range(2):
             with pytest.raises(ClientGone) as caught:
                 await _read_to_the_end(body.receive_some)
@@ -332,7 +332,7 @@ async def test_a_cancelled_receive_loses_nothing() -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         with trio.move_on_after(0.02):
-            await scope["extensions"]["lightningstor.body"].receive_some()
+            await scope["extensions"]["lightningstor.exchange"].receive_some()
         await plain_mirror(scope, receive, send)
 
     async with serving(app) as running, await running.connect() as client:

@@ -330,7 +330,7 @@ _SCARCE = """
     from lightningstor.http.engine import HttpServer, open_listeners
 
     async def app(scope, receive, send):
-        await scope["extensions"]["lightningstor.respond"](200, [], b"ok")
+        await scope["extensions"]["lightningstor.exchange"].respond(200, [], b"ok")
 
     async def main():
         listeners = await open_listeners("127.0.0.1", 0)
@@ -366,7 +366,7 @@ _IDLE = """
     from lightningstor.http.engine import HttpServer, HttpLimits, open_listeners
 
     async def app(scope, receive, send):
-        await scope["extensions"]["lightningstor.respond"](200, [(b"content-length", b"4096")], bytes(4096))
+        await scope["extensions"]["lightningstor.exchange"].respond(200, [(b"content-length", b"4096")], bytes(4096))
 
     def resident():
         for line in open("/proc/self/status"):

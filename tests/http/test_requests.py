@@ -97,7 +97,7 @@ async def test_pieces_are_no_longer_than_asked_for() -> None:
     sizes: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        while piece := await scope["extensions"]["lightningstor.body"].receive_some(10):
+        while piece := await scope["extensions"]["lightningstor.exchange"].receive_some(10):
             sizes.append(len(piece))
         await plain_answer(send, 200, b"")
 
@@ -365,7 +365,7 @@ async def test_head_without_an_object_s_body() -> None:
     """respond() on HEAD takes the length from the header fields alone and keeps the connection."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await scope["extensions"]["lightningstor.respond"](200, [(b"content-length", b"4096")])
+        await scope["extensions"]["lightningstor.exchange"].respond(200, [(b"content-length", b"4096")])
 
     async with serving(app) as running, await running.connect() as client:
         for _ in range(3):
@@ -387,11 +387,11 @@ async def test_respond_and_send_give_the_same_bytes(size: int, kind: Any) -> Non
         await plain_answer(send, 200, body, *headers)
 
     async def by_respond(scope: Any, receive: Any, send: Any) -> None:
-        await scope["extensions"]["lightningstor.respond"](200, headers, kind(body))
+        await scope["extensions"]["lightningstor.exchange"].respond(200, headers, kind(body))
 
     async def in_pieces(scope: Any, receive: Any, send: Any) -> None:
         cut = size // 3
-        await scope["extensions"]["lightningstor.respond"](200, headers, kind(body[:cut]), True)
+        await scope["extensions"]["lightningstor.exchange"].respond(200, headers, kind(body[:cut]), True)
         await send({"type": "http.response.body", "body": body[cut:], "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 

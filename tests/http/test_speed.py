@@ -32,9 +32,9 @@ _SERVER = """
     ]
 
     async def app(scope, receive, send):
-        respond = scope["extensions"]["lightningstor.respond"]
+        respond = scope["extensions"]["lightningstor.exchange"].respond
         if scope["method"] == "PUT":
-            receive_some = scope["extensions"]["lightningstor.body"].receive_some
+            receive_some = scope["extensions"]["lightningstor.exchange"].receive_some
             while await receive_some():
                 pass
             await respond(200, [(b"content-length", b"0")])
