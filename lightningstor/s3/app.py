@@ -14,10 +14,11 @@ from lightningstor.errors import AuditUnavailable, StoreError
 from lightningstor.model.names import object_key
 from lightningstor.observe.logs import REQUEST_ID
 from lightningstor.s3.addressing import decode_query
+from lightningstor.s3.asgi import AsgiExchange, Receive, Scope, Send
 from lightningstor.s3.authenticate import authenticate
 from lightningstor.s3.authorise import ABSENCES, authorise, hide_absence
 from lightningstor.s3.body import open_body, read_document
-from lightningstor.s3.call import Call, Receive, Scope, Send
+from lightningstor.s3.call import Call, Exchange
 from lightningstor.s3.endpoint import Endpoint
 from lightningstor.s3.errors import Explained, explain, render_error
 from lightningstor.s3.handlers import HANDLERS, PATIENT
@@ -36,6 +37,9 @@ __all__ = ["S3App"]
 
 _log: Final = logging.getLogger(__name__)
 _SERVER_ERROR: Final = 500
+# Bound here because a look at an Enum's member runs Python code in 3.11.
+_OBJECT: Final = Addressed.OBJECT
+_NO_BODY: Final = Body.NONE
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
@@ -48,15 +52,24 @@ class S3App:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry. Raises only when the client has left, or when an answer that has begun cannot be completed."""
-        if scope["type"] != "http":
+        """ASGI's entry. Raises what `answer` does."""
+        if scope["type"] == "http":
+            await self.answer(AsgiExchange(scope, receive, send))
+        else:
             await _serve_lifespan(scope, receive, send)
-            return
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request; our own engine's entry.
+
+        Raises only when the client has left, or when an answer that has begun cannot be completed.
+        """
         endpoint = self._endpoint
         monotonic = endpoint.world.clock.monotonic
         started = monotonic()
-        call = Call(endpoint, scope, receive, send)
-        REQUEST_ID.set(call.request_id)
+        head = exchange.head
+        request_id = endpoint.next_request_id()
+        call = Call(endpoint, exchange, head.method, head.raw_path, head.query, head.fields, request_id)
+        REQUEST_ID.set(request_id)
         try:
             await self._answer(call)
             call.ended = True
@@ -82,8 +95,12 @@ class S3App:
         await authorise(call)
         if call.operation_name in PATIENT:
             await send_when_done(call, _handle, _refusal)
+            return
+        answer = await _handle(call)
+        if type(answer) is Reply:
+            await send_reply(call, answer)
         else:
-            await send(call, await _handle(call))
+            await send(call, answer)
 
 
 def _client_left(error: Exception) -> bool:
@@ -117,7 +134,7 @@ def _match(call: Call) -> None:
         MethodNotAllowed, InvalidArgument
         PreflightIncomplete, CrossOriginRefused: a CORS preflight, which nobody signs.
     """
-    addressed = Addressed.OBJECT
+    addressed = _OBJECT
     if call.key is None:
         addressed = Addressed.SERVICE if call.bucket is None else Addressed.BUCKET
     operation = match(call.method, addressed, call.query, call.headers)
@@ -134,10 +151,12 @@ async def _handle(call: Call) -> Reply | Streamed:
         assert call.bucket is not None  # the service's one other row has no handler and no configuration
         return Reply(*answer_unimplemented(operation, call.bucket))
     document: bytes | None = None
-    if operation.body is Body.STREAM:
-        call.body = open_body(call)
-    elif operation.body is not Body.NONE:
-        document = await read_document(call)
+    body = operation.body
+    if body is not _NO_BODY:
+        if body is Body.STREAM:
+            call.body = open_body(call)
+        else:
+            document = await read_document(call)
     request = bind(operation, call.bucket, call.key, call.query, call.headers, document)
     made = await HANDLERS[operation.name](call, request)
     if isinstance(made, Reply | Streamed):

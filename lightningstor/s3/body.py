@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from lightningstor.chunks.api import Buffer
@@ -20,7 +20,7 @@ from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
 from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, XAmzContentSHA256Mismatch
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
 from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded, RequestTimeout
-from lightningstor.store.api import DirectSource, ExpectedDigest
+from lightningstor.store.api import ExpectedDigest
 
 __all__ = ["RequestBody", "open_body", "read_document"]
 
@@ -77,12 +77,11 @@ class RequestBody:
         "_call",
         "_checksum",
         "_decoder",
-        "_direct",
         "_ended",
+        "_exchange",
         "_md5",
         "_pieces",
         "_plan",
-        "_pull",
         "_received",
         "algorithms",
         "checksum_algorithm",
@@ -112,10 +111,7 @@ class RequestBody:
         if self.checksum_algorithm is not None:
             algorithms.append(self.checksum_algorithm.lower())
         self.algorithms: Sequence[str] = algorithms
-        self._direct: DirectSource | None = call.extensions.get("lightningstor.body")
-        self._pull: Callable[[int], Awaitable[Buffer]] = (
-            self._pull_asgi if self._direct is None else call.extensions["lightningstor.body"].receive_some
-        )
+        self._exchange = call.exchange
 
     @property
     def has_digest(self) -> bool:
@@ -147,11 +143,10 @@ class RequestBody:
 
     def receive_now(self, room: memoryview) -> int:
         """See `DirectSource`. An aws-chunked body is taken out of its framing where it lies."""
-        direct = self._direct
-        if direct is None or self._pieces:
+        if self._pieces:
             return 0
         try:
-            count = direct.receive_now(room)
+            count = self._exchange.receive_now(room)
         except ConnectionError as gone:
             raise self._cut_short(gone) from gone
         self._call.bytes_in += count
@@ -167,10 +162,10 @@ class RequestBody:
 
     async def wait_more(self) -> bool:
         """See `DirectSource`."""
-        if self._direct is None or self._pieces:
+        if self._pieces:
             return False
         try:
-            return await self._direct.wait_more()
+            return await self._exchange.wait_more()
         except ConnectionError as gone:
             raise self._cut_short(gone) from gone
 
@@ -185,26 +180,13 @@ class RequestBody:
         if self._ended:
             return b""
         try:
-            piece = await self._pull(_PIECE)
+            piece = await self._exchange.receive_some(_PIECE)
         except ConnectionError as gone:
             raise self._cut_short(gone) from gone
         if not piece:
             self._ended = True
         self._call.bytes_in += len(piece)
         return piece
-
-    async def _pull_asgi(self, most: int) -> Buffer:
-        """The next piece over plain ASGI; empty at the end."""
-        while True:
-            message = await self._call.receive()
-            if message["type"] == "http.disconnect":
-                self._call.aborted = True
-                raise IncompleteBody("the client left", self.size, self._received)
-            more = message.get("more_body", False)
-            self._ended = not more
-            piece: bytes = message.get("body", b"")
-            if piece or not more:
-                return piece
 
     def expected(self) -> Sequence[ExpectedDigest]:
         """After the end: what the content must hash to.

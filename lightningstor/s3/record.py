@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from lightningstor.iam.principal import Principal
 from lightningstor.observe.record import ABORTED, OperationRecord, outcome_of
 from lightningstor.s3.call import Call
+from lightningstor.s3.wire.operation import Operation
 
 __all__ = ["record_of"]
 
@@ -15,15 +17,15 @@ def record_of(call: Call, seconds: float) -> OperationRecord:
         seconds: from the request's head to the end of the answer.
     """
     bucket, key, found = call.bucket, call.key, call.found
-    principal = getattr(call, "principal", None)
-    operation = getattr(call, "operation", None)
+    principal: Principal | None = call.principal
+    operation: Operation | None = call.operation
     status = call.status
     if not call.ended or call.aborted:
         outcome = ABORTED
     else:
         outcome = outcome_of(status, call.s3_code) if status >= 300 else "success"
     agent = call.headers.get(b"user-agent")
-    peer = call.client
+    peer = call.exchange.client
     return OperationRecord(
         "s3",
         call.operation_name,
@@ -64,7 +66,7 @@ def _authentication(call: Call) -> str:
 def _resource(call: Call) -> str | None:
     """The path of what was asked for where the bucket's record was not found, or not shown, or there is none."""
     if call.bucket is None:
-        principal = getattr(call, "principal", None)
+        principal: Principal | None = call.principal
         return None if principal is None else f"org/{principal.org_id}"
     return f"bucket/{call.bucket}" if call.key is None else f"bucket/{call.bucket}/object/{call.key}"
 

@@ -1,11 +1,12 @@
-"""Answers on their way out, over plain ASGI or by the engine's shorter way (`lightningstor.http.exchange`)."""
+"""Answers on their way out."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import trio
+from msgspec import Struct
 
 from lightningstor.chunks.api import Buffer
 from lightningstor.errors import BytesMissing
@@ -16,10 +17,9 @@ from lightningstor.store.reading import OpenObject
 __all__ = ["Answer", "Reply", "Streamed", "send", "send_reply", "send_when_done"]
 
 _XML: Final = (b"content-type", b"application/xml")
-_SHORT_WAY: Final = "lightningstor.respond"
 
 
-class Reply(NamedTuple):
+class Reply(Struct, eq=False):
     """A whole answer."""
 
     status: int
@@ -27,7 +27,7 @@ class Reply(NamedTuple):
     body: Buffer = b""
 
 
-class Streamed(NamedTuple):
+class Streamed(Struct, eq=False):
     """An answer whose body is an object, or a range of one; `headers` hold its Content-Length."""
 
     status: int
@@ -41,12 +41,10 @@ Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
 
 
 def _with_common(call: Call, headers: Headers) -> list[tuple[bytes, bytes]]:
-    endpoint = call.endpoint
-    common = [(b"x-amz-request-id", call.request_id.encode()), *endpoint.server_headers]
+    common = [(b"x-amz-request-id", call.request_id.encode()), *call.endpoint.server_headers, *headers]
     # On buckets only, as in S3: s3cmd, copying an object, sends back whatever a HEAD of it told.
-    if call.found is not None and call.key is None:
+    if call.key is None and call.found is not None:
         common.append((b"x-amz-bucket-region", call.found.region.encode()))
-    common += headers
     return common
 
 
@@ -63,8 +61,10 @@ async def send(call: Call, answer: Answer) -> None:
 
 async def send_reply(call: Call, reply: Reply) -> None:
     """Send a whole answer, head and body in one write where the server can."""
-    status, headers, body = reply
-    await _start(call, status, _with_common(call, headers), b"" if call.method == "HEAD" else body, more=False)
+    call.status = reply.status
+    body = b"" if call.method == "HEAD" else reply.body
+    call.bytes_out += len(body)
+    await call.exchange.respond(reply.status, _with_common(call, reply.headers), body)
 
 
 async def _send_stream(call: Call, answer: Streamed) -> None:
@@ -75,30 +75,16 @@ async def _send_stream(call: Call, answer: Streamed) -> None:
     """
     content = answer.content
     left = content.plan.length - len(content.first)
-    await _start(call, answer.status, _with_common(call, answer.headers), content.first, more=left > 0)
-    takes_views = _SHORT_WAY in call.extensions
+    call.status = answer.status
+    call.bytes_out += len(content.first)
+    await call.exchange.respond(answer.status, _with_common(call, answer.headers), content.first, left > 0)
     while left > 0:
         piece = await content.next()
         if piece is None:
             raise BytesMissing(f"{left} bytes at the end of {call.bucket}/{call.key}")
         left -= len(piece)
         call.bytes_out += len(piece)
-        body = piece if takes_views else bytes(piece)
-        await call.send({"type": "http.response.body", "body": body, "more_body": left > 0})
-
-
-async def _start(call: Call, status: int, headers: Headers, body: Buffer, *, more: bool) -> None:
-    call.status = status
-    call.bytes_out += len(body)
-    respond = call.extensions.get(_SHORT_WAY)
-    if respond is not None:
-        await respond(status, headers, body, more)
-        return
-    if not more and status not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
-        headers = [*headers, (b"content-length", b"%d" % len(body))]
-    await call.send({"type": "http.response.start", "status": status, "headers": headers})
-    # ASGI promises bytes to servers; only our own engine takes views as well.
-    await call.send({"type": "http.response.body", "body": bytes(body), "more_body": more})
+        await call.exchange.send_more(piece, left > 0)
 
 
 async def send_when_done(call: Call, work: Work, failure: Failure) -> None:
@@ -143,12 +129,14 @@ class _Pulse:
         self.begun = True
         # A write that has begun is not cut short when the work ends: half a piece would spoil what follows.
         with trio.CancelScope(shield=True):
-            await _start(self._call, 200, _with_common(self._call, [_XML]), DECLARATION, more=True)
+            self._call.status = 200
+            self._call.bytes_out += len(DECLARATION)
+            await self._call.exchange.respond(200, _with_common(self._call, [_XML]), DECLARATION, True)
         while True:
             await trio.sleep(interval)
             with trio.CancelScope(shield=True):
-                await self._call.send({"type": "http.response.body", "body": b" ", "more_body": True})
+                await self._call.exchange.send_more(b" ", True)
 
     async def finish(self, reply: Reply) -> None:
         body = bytes(reply.body).removeprefix(DECLARATION)
-        await self._call.send({"type": "http.response.body", "body": body, "more_body": False})
+        await self._call.exchange.send_more(body, False)

@@ -14,6 +14,7 @@ from attrs import define, evolve
 from lightningstor.errors import BytesCorrupt
 from lightningstor.kv.api import Put, Txn
 from lightningstor.observe.logs import REQUEST_ID
+from lightningstor.s3.asgi import AsgiExchange, AsgiHead
 from lightningstor.s3.handlers import HANDLERS, PATIENT
 from lightningstor.s3.settings import S3Settings
 from lightningstor.s3.wire.operations import BY_NAME, OPERATIONS
@@ -270,11 +271,21 @@ async def test_a_client_that_leaves_a_slow_completion(
 # Servers
 
 
-async def test_the_engines_short_ways_give_the_same_answers(tmp_path: Path) -> None:
-    """With and without the engine's extensions every answer has the same status, headers and bytes."""
+def head_of(method: str, path: str, query: str, headers: dict[str, str]) -> AsgiHead:
+    """A request's head."""
+    fields = {name.encode(): value.encode() for name, value in headers.items()}
+    return AsgiHead(method, path.encode(), query.encode(), fields)
+
+
+async def test_the_engines_short_way_gives_the_same_answers(tmp_path: Path) -> None:
+    """By the engine's exchange and over plain ASGI every answer has the same status, headers and bytes."""
 
     class Engine:
-        def __init__(self, body: bytes) -> None:
+        scheme = "http"
+        client = ("127.0.0.1", 1)
+
+        def __init__(self, head: AsgiHead, body: bytes) -> None:
+            self.head = head
             self.body = body
             self.asked = 0
             self.status = 0
@@ -299,8 +310,8 @@ async def test_the_engines_short_ways_give_the_same_answers(tmp_path: Path) -> N
             self.status, self.headers = status, list(headers)
             self.out += body
 
-        async def send(self, message: Any) -> None:
-            self.out += message["body"]
+        async def send_more(self, body: Any, more_body: bool) -> None:
+            self.out += body
 
     async with disk_store(tmp_path) as store:
         service = service_over(store)
@@ -318,19 +329,10 @@ async def test_the_engines_short_ways_give_the_same_answers(tmp_path: Path) -> N
             ("DELETE", "/bucket/none", "", b""),
         ):
             plain = await s3.call(method, path, query, body)
-            engine = Engine(body)
             headers = {"host": s3.host} | ({"content-length": str(len(body))} if method == "PUT" else {})
             headers |= s3.sign(method, path, query, headers, "UNSIGNED-PAYLOAD")
-            scope = {
-                "type": "http",
-                "method": method,
-                "scheme": "http",
-                "raw_path": path.encode(),
-                "query_string": query.encode(),
-                "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-                "extensions": {"lightningstor.body": engine, "lightningstor.respond": engine.respond},
-            }
-            await service.app(scope, None, engine.send)  # type: ignore[arg-type]
+            engine = Engine(head_of(method, path, query, headers), body)
+            await service.app.answer(engine)
             same = {name.decode(): value.decode() for name, value in engine.headers}
             assert engine.status == plain.status
             for answer_headers in (same, plain.headers):
@@ -370,8 +372,8 @@ async def test_a_body_that_comes_too_slowly(
     """It ends in S3's RequestTimeout, and is not taken for a bug of ours."""
     await s3.put("/bucket")
 
-    class Slow:
-        async def receive_some(self, most: int = 1 << 20) -> bytes:
+    class Slow(AsgiExchange):
+        async def receive_some(self, max_bytes: int = 1 << 20) -> bytes:
             raise TimedOut
 
     path = "/bucket" if query == "delete" else "/bucket/key"
@@ -385,9 +387,8 @@ async def test_a_body_that_comes_too_slowly(
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "extensions": {"lightningstor.body": Slow()},
     }
-    await service.app(scope, None, recorder.send)  # type: ignore[arg-type]
+    await service.app.answer(Slow(scope, None, recorder.send))  # type: ignore[arg-type]
     assert recorder.status == 408
     assert service.records[-1].outcome == "aborted"
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

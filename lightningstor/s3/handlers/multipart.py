@@ -140,7 +140,7 @@ def _location(call: Call) -> str:
     """The object's URL, as the client reached the store."""
     host = call.headers.get(b"host", b"").decode("latin-1")
     path = quote(f"{call.key}", safe="/~") if call.virtual_host else quote(f"{call.bucket}/{call.key}", safe="/~")
-    return f"{call.scheme}://{host}/{path}"
+    return f"{call.exchange.scheme}://{host}/{path}"
 
 
 async def abort_multipart_upload(
