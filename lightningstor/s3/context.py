@@ -55,9 +55,9 @@ class CallContext:
 
 
 def _source_ip(call: Call) -> str | None:
-    if call.client is None:
+    if call.exchange.client is None:
         return None
-    return call.endpoint.clients.address(call.client[0], call.headers.get(b"x-forwarded-for"))
+    return call.endpoint.clients.address(call.exchange.client[0], call.headers.get(b"x-forwarded-for"))
 
 
 def _now(call: Call) -> str:
@@ -101,7 +101,7 @@ _FACTS: Final[dict[str, Callable[[Call], str | None]]] = {
     "aws:currenttime": _now,
     "aws:epochtime": _epoch_time,
     "aws:principalorgid": lambda call: call.principal.org_id,
-    "aws:securetransport": lambda call: "true" if call.scheme == "https" else "false",
+    "aws:securetransport": lambda call: "true" if call.exchange.scheme == "https" else "false",
     "aws:sourceip": _source_ip,
     "aws:userid": lambda call: call.principal.id,
     "aws:username": lambda call: call.principal.id,
