@@ -51,6 +51,14 @@ class Exchange(Protocol):
         """The next piece of the body; empty at its end. Raises ConnectionError: it will not be complete."""
         ...
 
+    def receive_now(self, buffer: memoryview, /) -> int:
+        """What has come of the body, into `buffer`; how many bytes. 0: `wait_more` first. Raises as above."""
+        ...
+
+    async def wait_more(self) -> bool:
+        """Wait until `receive_now` may have something; False: it never will, `receive_some` has it. Raises as above."""
+        ...
+
     async def respond(self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False, /) -> None:
         """The answer, or with `more_body` its start."""
         ...
