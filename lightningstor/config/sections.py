@@ -368,6 +368,26 @@ class LimitsSettings(Section):
     max_requests_in_flight: int = option(
         1024, "Requests at work at once; further ones get 503 SlowDown.", rule=POSITIVE
     )
+    grpc_max_connections: int = option(1000, "Open connections of the gRPC port.", rule=POSITIVE)
+    grpc_max_calls_per_connection: int = option(100, "Calls at once on one gRPC connection.", rule=POSITIVE)
+    grpc_message_bytes: int = option(
+        4 * MIB, "Size of a message to the gRPC port, with the object that PutObject stores.", rule=Bounds(65536, GIB)
+    )
+    grpc_room_bytes: int = option(
+        128 * MIB,
+        "Memory for gRPC messages larger than a window, of all calls together; at least one message's.",
+        rule=Bounds(MIB),
+    )
+    grpc_window_bytes: int = option(
+        256 * 1024, "What a gRPC client may send on one call ahead of its being read.", rule=Bounds(65535, 2 * GIB - 1)
+    )
+    grpc_resets: int = option(
+        200, "A gRPC client that resets more calls than this in 10 seconds is dropped.", rule=POSITIVE
+    )
+    grpc_message_seconds: float = option(
+        120.0, "How long a gRPC call waits for the whole of its next message.", rule=SECONDS
+    )
+    grpc_idle_seconds: float = option(300.0, "How long a gRPC connection without a call is kept.", rule=SECONDS)
 
 
 @frozen(eq=False, repr=False)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from ssl import SSLContext
 from typing import Final
 
 import trio
@@ -29,6 +28,7 @@ from lightningstor.daemon.endpoints import (
     s3_server,
     server_tls,
 )
+from lightningstor.daemon.grpc_port import grpc_server
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import Access, open_access, prepare_identity
 from lightningstor.daemon.jobs import Usage, run_job, store_jobs
@@ -36,15 +36,12 @@ from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.provision import BucketNotCreated, provision
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.daemon.tls import Reload, ServerTls
-from lightningstor.errors import StoreError
 from lightningstor.http.admin import Readiness
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
-from lightningstor.rpc.limits import RpcLimits
 from lightningstor.rpc.server import RpcServer, open_rpc_listeners
 from lightningstor.s3.app import S3App
 from lightningstor.s3.endpoint import Endpoint
-from lightningstor.s3.errors import explain
 
 __all__ = ["AuditUnusable", "Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
 
@@ -168,7 +165,7 @@ class _Daemon:
                     jobs.start_soon(run_job, job)
                 if tls is not None:
                     jobs.start_soon(tls.keep_fresh, self.reload, self.world.blocking)
-                await self._run_listeners(storage, endpoint, administration, watching, tls, task_status)
+                await self._run_listeners(storage, endpoint, access, administration, watching, tls, task_status)
                 jobs.cancel_scope.cancel()
         logger.info("stopped")
 
@@ -189,6 +186,7 @@ class _Daemon:
         self,
         storage: Storage,
         endpoint: Endpoint,
+        access: Access,
         administration: Administration,
         watching: Observing,
         tls: ServerTls | None,
@@ -208,7 +206,7 @@ class _Daemon:
                 await public.start(s3.serve, listeners)
                 s3_address = Address(*listeners[0].address)
                 administration.bound(s3_address, tls=tls is not None)
-                rpc, grpc_address = await self._start_grpc(grpc, readiness, None if tls is None else tls.grpc)
+                rpc, grpc_address = await self._start_grpc(grpc, endpoint, access, readiness, tls)
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)
@@ -229,7 +227,12 @@ class _Daemon:
         return str(Address(*listeners[0].address))
 
     async def _start_grpc(
-        self, nursery: trio.Nursery, readiness: Readiness, tls: SSLContext | None
+        self,
+        nursery: trio.Nursery,
+        endpoint: Endpoint,
+        access: Access,
+        readiness: Readiness,
+        tls: ServerTls | None,
     ) -> tuple[RpcServer | None, str | None]:
         """Start gRPC; the server and where it listens."""
         address = self.config.server.grpc_addr
@@ -239,13 +242,7 @@ class _Daemon:
             listeners = await open_rpc_listeners(address.host, address.port)
         except OSError as error:
             raise listen_failed(error, "grpc_addr") from error
-        limits = RpcLimits(grace_s=self.config.limits.stop_grace_seconds)
-        server = RpcServer(lambda: not readiness.reasons(), _explain_to_grpc, limits, tls)
+        context = None if tls is None else tls.grpc
+        server = grpc_server(self.config, endpoint, access, lambda: not readiness.reasons(), context)
         nursery.start_soon(server.run, listeners)
         return server, str(Address(*listeners[0].socket.getsockname()[:2]))
-
-
-def _explain_to_grpc(error: StoreError) -> tuple[str, str]:
-    """The one map of errors, in gRPC's terms."""
-    told = explain(error)
-    return told.grpc_status, told.message

@@ -3,16 +3,16 @@
 purerpc's own transport is not used: it never enforces a deadline, ignores resets, answers exceptions with their text
 and leaves handlers of vanished clients running. Its services, stubs and code generator are; `dispatch` runs them.
 
-Back-pressure: the connection's window is given back as data comes, a call's own only as its handler reads
-(`RpcCall.take_data`). What is sent waits for the client's windows, and a client that takes nothing for
-`write_stall_s` is dropped.
+Back-pressure: the windows are opened again only as a handler reads (`RpcCall.take_data`). What is sent waits for the
+client's windows, and a client that takes nothing for `write_stall_s` is dropped; until then a batch at most lies here.
 """
 
 from __future__ import annotations
 
 import logging
+import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -24,22 +24,31 @@ import h2.settings
 import trio
 from hyperframe.frame import GoAwayFrame
 
-from lightningstor.rpc.call import RpcCall
+from lightningstor.rpc.call import Buffer, RpcCall
 from lightningstor.rpc.framing import parse_timeout
 from lightningstor.rpc.http2 import Http2Connection
 from lightningstor.rpc.limits import RpcLimits
-from lightningstor.rpc.status import Explain, RpcFailed, StatusCode, status_of, trailers
+from lightningstor.rpc.room import MessageRoom
+from lightningstor.rpc.status import Ending, Explain, RpcFailed, StatusCode, ending_of, trailers
 
-__all__ = ["Dispatch", "RpcConnection"]
+__all__ = ["Dispatch", "Done", "RpcConnection"]
 
 logger = logging.getLogger("lightningstor.rpc")
 
 Dispatch: TypeAlias = Callable[[RpcCall], Awaitable[None]]
+Done: TypeAlias = Callable[[RpcCall, Ending | None], None]
 
-_READ: Final = 64 << 10
-_CONNECTION_WINDOW: Final = 16 << 20
+_READ: Final = 256 << 10
+_BATCH: Final = 256 << 10
+"""Bytes of a message that are handed to the socket at once, and so lie here while a client takes nothing."""
+_SMALL: Final = 16 << 10
+_BACKLOG: Final = 64 << 10
+"""Control frames that may wait behind a batch before nothing more is read."""
+_DEFAULT_WINDOW: Final = 65535
+_FRAME_HEAD: Final = struct.Struct(">HBBBL")
 _FORBIDDEN: Final = frozenset("\0\r\n")
 _ENHANCE_YOUR_CALM: Final = h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+_OPENING: Final = ((":status", "200"), ("content-type", "application/grpc"))
 
 
 class _Ended(Exception):
@@ -52,8 +61,11 @@ class RpcConnection:
     Args:
         stream: the socket, or TLS over it.
         dispatch: runs a call's handler: reads its messages, sends its answers, raises what goes wrong.
-        peer: the client's address.
-        explain: as `status_of` takes it.
+        peer: the client's address. certificate_names: of its certificate, if it showed one.
+        room: for large messages, shared by all connections.
+        explain: the one map of errors.
+        next_request_id: draws the ids of calls.
+        done: hears how each call ended; None: the client did not learn.
     """
 
     def __init__(
@@ -61,16 +73,27 @@ class RpcConnection:
         stream: trio.abc.HalfCloseableStream | trio.SSLStream[Any],
         dispatch: Dispatch,
         limits: RpcLimits,
+        *,
         peer: str,
+        certificate_names: Sequence[str],
+        room: MessageRoom,
         explain: Explain,
+        next_request_id: Callable[[], str],
+        done: Done,
     ) -> None:
         self.limits = limits
         self.peer = peer
+        self.encrypted = isinstance(stream, trio.SSLStream)
+        self.certificate_names = certificate_names
+        self.room = room
         self._stream = stream
         self._dispatch = dispatch
         self._explain = explain
+        self._next_request_id = next_request_id
+        self._done = done
         self._calls: dict[int, RpcCall] = {}
         self._write_lock = trio.Lock()
+        self._outbox: list[Buffer] = []
         self._resets: deque[float] = deque()
         self._closing = False
         self._scope = trio.CancelScope()
@@ -80,9 +103,11 @@ class RpcConnection:
             initial_values={
                 h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: limits.streams,
                 h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: limits.window_bytes,
+                h2.settings.SettingCodes.MAX_FRAME_SIZE: limits.frame_bytes,
                 h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: limits.header_bytes,
             },
         )
+        self._h2.max_inbound_frame_size = limits.frame_bytes
 
     async def run(self) -> None:
         """Serve the client until either side ends the connection. Raises nothing of the client's making."""
@@ -90,12 +115,12 @@ class RpcConnection:
             try:
                 async with trio.open_nursery() as nursery:
                     self._h2.initiate_connection()
-                    self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
+                    self._h2.increment_flow_control_window(self.limits.connection_window_bytes - _DEFAULT_WINDOW)
                     await self._flush()
                     await self._read_all(nursery)
                     for call in self._calls.values():
                         call.scope.cancel()
-            except* (_Ended, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            except* _Ended:
                 pass
 
     async def goodbye(self) -> None:
@@ -106,8 +131,10 @@ class RpcConnection:
         if self._closing:
             return
         self._closing = True
-        frame = GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id)
-        await self._flush(frame.serialize())
+        with suppress(_Ended):
+            self._drain()
+            self._outbox.append(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
+            await self._flush()
         if not self._calls:
             self._scope.cancel()
 
@@ -120,12 +147,7 @@ class RpcConnection:
     async def _read_all(self, nursery: trio.Nursery) -> None:
         patience = self.limits.first_frame_s
         while True:
-            with trio.move_on_after(patience) as waiting:
-                data = bytes(await self._stream.receive_some(_READ))
-            if waiting.cancelled_caught:
-                if not self._calls:
-                    raise _Ended
-                continue
+            data = await self._read(patience)
             if not data:
                 return
             patience = self.limits.idle_s
@@ -140,7 +162,18 @@ class RpcConnection:
                 for event in events:
                     self._take(event, nursery)
             finally:
-                await self._flush()
+                await self._flush_soon()
+
+    async def _read(self, patience: float) -> bytes:
+        """What comes next; empty at the end."""
+        while True:
+            try:
+                with trio.move_on_after(patience) as waiting:
+                    return bytes(await self._stream.receive_some(_READ))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                raise _Ended from None
+            if waiting.cancelled_caught and not self._calls:
+                raise _Ended
 
     def _take(self, event: h2.events.Event, nursery: trio.Nursery) -> None:
         if isinstance(event, h2.events.RequestReceived):
@@ -163,28 +196,30 @@ class RpcConnection:
         metadata: dict[str, str] = {}
         for name, value in event.headers:
             if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
+                self._count_reset()
                 self._reset(event.stream_id, h2.errors.ErrorCodes.PROTOCOL_ERROR)
                 return
             metadata[name] = f"{metadata[name]},{value}" if name in metadata else value
         if self._closing:
             self._reset(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
             return
-        call = RpcCall(self, event.stream_id, metadata.get(":path", ""), metadata)
+        call = RpcCall(self, event.stream_id, metadata, self._next_request_id())
         self._calls[event.stream_id] = call
         nursery.start_soon(self._serve, call)
 
     def _take_data(self, event: h2.events.DataReceived) -> None:
         room = event.flow_controlled_length
-        if room:
-            self._h2.increment_flow_control_window(room)
         call = self._calls.get(event.stream_id)
-        if call is not None and call.take_data(event.data, room) and room:
+        if (call is None or call.take_data(event.data, room)) and room:
             self._give_room_now(event.stream_id, room)
 
     def _take_reset(self, stream_id: int) -> None:
         call = self._calls.get(stream_id)
         if call is not None:
             call.scope.cancel()
+        self._count_reset()
+
+    def _count_reset(self) -> None:
         now = trio.current_time()
         self._resets.append(now)
         while self._resets[0] < now - self.limits.resets_window_s:
@@ -195,48 +230,60 @@ class RpcConnection:
             raise _Ended
 
     def _window_opened(self, stream_id: int) -> None:
-        for call in self._calls.values():
-            if not stream_id or call.stream_id == stream_id:
+        if stream_id:
+            call = self._calls.get(stream_id)
+            if call is not None:
                 call.window_opened.set()
+            return
+        for call in self._calls.values():
+            call.window_opened.set()
 
     def _give_room_now(self, stream_id: int, room: int) -> None:
         # The call is over on the wire; h2 has forgotten it (KeyError) if a later one has begun.
         with suppress(h2.exceptions.ProtocolError, KeyError):
-            self._h2.increment_flow_control_window(room, stream_id)
+            self._h2.acknowledge_received_data(room, stream_id)
 
     async def give_room(self, stream_id: int, room: int) -> None:
-        """A handler has read: let its client send as much again."""
+        """A handler reads: let its client send as much again."""
         self._give_room_now(stream_id, room)
-        await self._flush()
+        await self._flush_soon()
 
     # Serving
 
     async def _serve(self, call: RpcCall) -> None:
+        ending: Ending | None = None
         try:
             with call.scope:
-                code, message = await self._outcome(call)
-                await self._finish(call, code, message)
+                made = await self._outcome(call)
+                await self._finish(call, made)
+                ending = made
         finally:
             del self._calls[call.stream_id]
+            owed = call.release()
+            if owed:
+                self._give_room_now(call.stream_id, owed)
+            self._done(call, ending)
             if self._closing and not self._calls:
                 self._scope.cancel()
 
-    async def _outcome(self, call: RpcCall) -> tuple[StatusCode, str]:
+    async def _outcome(self, call: RpcCall) -> Ending:
         """Run the handler within its deadline; how the call ends."""
         try:
             self._check(call)
             timeout = call.metadata.get("grpc-timeout")
-            with trio.move_on_after(parse_timeout(timeout)) if timeout is not None else trio.CancelScope() as limit:
+            if timeout is None:
                 await self._dispatch(call)
-            if limit.cancelled_caught:
-                raise RpcFailed(StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
-        except Exception as error:
-            # The boundary between calls: what went wrong in this one is its answer, never the connection's end.
-            if isinstance(error, trio.BrokenResourceError | trio.ClosedResourceError | trio.TooSlowError | _Ended):
-                raise
-            failed = status_of(error, call.name, self._explain)
-            return failed.code, failed.message
-        return StatusCode.OK, ""
+            else:
+                with trio.move_on_after(parse_timeout(timeout)) as limit:
+                    await self._dispatch(call)
+                if limit.cancelled_caught:
+                    raise RpcFailed(StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
+        except Exception as error:  # the boundary: what went wrong in a call is its answer, not the connection's end
+            cause = _cause(error)
+            if isinstance(cause, _Ended):
+                raise cause from None
+            return ending_of(cause, call.name, self._explain)
+        return Ending(StatusCode.OK)
 
     def _check(self, call: RpcCall) -> None:
         if call.metadata.get(":method") != "POST":
@@ -245,55 +292,146 @@ class RpcConnection:
         if kind != "application/grpc" and not kind.startswith(("application/grpc+", "application/grpc;")):
             raise RpcFailed(StatusCode.INVALID_ARGUMENT, f"the content type is {kind!r}, not application/grpc")
 
-    async def send_message(self, call: RpcCall, data: bytes) -> None:
-        """Send a framed message of a call, as its client's windows allow."""
-        self._send_headers(call)
-        view, at = memoryview(data), 0
-        while at < len(view):
-            try:
-                room = self._h2.local_flow_control_window(call.stream_id)
-            except h2.exceptions.ProtocolError:
-                raise RpcFailed(StatusCode.CANCELLED, "the client gave the call up") from None
-            size = min(room, self._h2.max_outbound_frame_size, len(view) - at)
-            if size <= 0:
-                call.window_opened = trio.Event()
-                await self._flush()
-                with trio.fail_after(self.limits.write_stall_s):
-                    await call.window_opened.wait()
-                continue
-            self._h2.send_data(call.stream_id, bytes(view[at : at + size]))
-            at += size
-        await self._flush()
+    def _opening(self, call: RpcCall) -> list[tuple[str, str]]:
+        return [*_OPENING, ("x-request-id", call.request_id)]
 
-    def _send_headers(self, call: RpcCall) -> None:
-        if not call.headers_sent:
-            call.headers_sent = True
-            self._h2.send_headers(call.stream_id, [(":status", "200"), ("content-type", "application/grpc")])
-
-    async def _finish(self, call: RpcCall, code: StatusCode, message: str) -> None:
-        ending = trailers(code, message)
+    async def _finish(self, call: RpcCall, ending: Ending) -> None:
+        closing = trailers(ending, call.request_id)
         try:
-            if call.headers_sent:
-                self._h2.send_headers(call.stream_id, ending, end_stream=True)
-            else:
-                opening = [(":status", "200"), ("content-type", "application/grpc")]
-                self._h2.send_headers(call.stream_id, opening + ending, end_stream=True)
-            if code is not StatusCode.OK and not self._h2.streams[call.stream_id].closed:
+            if not call.headers_sent:
+                closing = self._opening(call) + closing
+            self._h2.send_headers(call.stream_id, closing, end_stream=True)
+            if ending.code is not StatusCode.OK and not self._h2.streams[call.stream_id].closed:
                 # The client may still be sending: what it sends is not wanted (RFC 9113 §8.1).
                 self._h2.reset_stream(call.stream_id, h2.errors.ErrorCodes.NO_ERROR)
         except (h2.exceptions.ProtocolError, KeyError):
             return  # the call is over on the wire
         await self._flush()
 
+    # Writing
+
+    async def send_message(self, call: RpcCall, parts: Sequence[Buffer], last: bool) -> None:
+        """Send a message of a call, with its prefix, as the client's windows allow.
+
+        Args:
+            last: the call ends with it, so that it need not leave before the trailers.
+        """
+        if not call.headers_sent:
+            call.headers_sent = True
+            try:
+                self._h2.send_headers(call.stream_id, self._opening(call))
+            except (h2.exceptions.ProtocolError, KeyError):
+                raise _given_up() from None
+        pending = deque(memoryview(part) for part in parts if len(part))
+        size = sum(map(len, pending))
+        if last and size <= min(_SMALL, self._window(call)):
+            self._queue(call, pending, size)
+            return
+        while pending:
+            if self._window(call) <= 0:
+                await self._wait_for_window(call)
+                continue
+            async with self._write_lock:
+                # Queued only when it can leave: what waits here is never more than one batch.
+                self._queue(call, pending, min(self._window(call), _BATCH))
+                await self._write_out()
+
+    def _window(self, call: RpcCall) -> int:
+        """How much the client takes at present.
+
+        Raises:
+            RpcFailed: it gave the call up.
+        """
+        try:
+            room: int = self._h2.local_flow_control_window(call.stream_id)
+        except (h2.exceptions.ProtocolError, KeyError):
+            raise _given_up() from None
+        return room
+
+    async def _wait_for_window(self, call: RpcCall) -> None:
+        call.window_opened = trio.Event()
+        await self._flush()
+        with trio.move_on_after(self.limits.write_stall_s) as waiting:
+            await call.window_opened.wait()
+        if waiting.cancelled_caught:
+            logger.info("client %s takes nothing of %s: connection ended", self.peer, call.name)
+            raise _Ended
+
+    def _queue(self, call: RpcCall, pending: deque[memoryview], room: int) -> None:
+        """Cut up to `room` bytes into DATA frames behind what h2 has to say.
+
+        Written past h2, which takes 30 µs for a frame: its windows are counted down here, and its automaton is in the
+        state for data, since the call's headers are out and its end is not.
+        """
+        self._drain()
+        largest = self._h2.max_outbound_frame_size
+        stream = self._h2.streams[call.stream_id]
+        while room > 0 and pending:
+            size, pieces = 0, []
+            while pending and size < min(largest, room):
+                part = pending.popleft()
+                fits = min(largest, room) - size
+                if len(part) > fits:
+                    pending.appendleft(part[fits:])
+                    part = part[:fits]
+                pieces.append(part)
+                size += len(part)
+            self._outbox.append(_FRAME_HEAD.pack(size >> 8, size & 0xFF, 0, 0, call.stream_id))
+            self._outbox += pieces
+            room -= size
+            stream.outbound_flow_control_window -= size
+            self._h2.outbound_flow_control_window -= size
+
     def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
         with suppress(h2.exceptions.ProtocolError):  # it is over already
             self._h2.reset_stream(stream_id, code)
 
-    async def _flush(self, last: bytes = b"") -> None:
-        """Write what h2 has to say, and `last`. One writer at a time, and none that waits for ever."""
+    def _drain(self) -> None:
+        """Put what h2 has to say behind what waits already."""
+        data = self._h2.data_to_send()
+        if data:
+            self._outbox.append(data)
+
+    async def _flush(self) -> None:
+        """Write what there is to say. One writer at a time, and none that waits for ever."""
         async with self._write_lock:
-            while data := (self._h2.data_to_send(_READ) or last):
-                last = b"" if data is last else last
-                # Not cut short by the end of one call: half a frame would spoil the others'.
-                with trio.CancelScope(shield=True), trio.fail_after(self.limits.write_stall_s):
+            await self._write_out()
+
+    async def _flush_soon(self) -> None:
+        """Have what h2 says written: by whoever writes just now, if somebody does.
+
+        So reading goes on while the client takes nothing, as it may wait for that itself; but not so long that
+        answers to its control frames pile up.
+        """
+        if self._write_lock.locked():
+            self._drain()
+            if sum(map(len, self._outbox)) <= _BACKLOG:
+                return
+        await self._flush()
+
+    async def _write_out(self) -> None:
+        while True:
+            self._drain()
+            if not self._outbox:
+                return
+            data, self._outbox = b"".join(self._outbox), []
+            # Not cut short by the end of one call: half a frame would spoil the others'.
+            with trio.CancelScope(shield=True), trio.move_on_after(self.limits.write_stall_s) as writing:
+                try:
                     await self._stream.send_all(data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    raise _Ended from None
+            if writing.cancelled_caught:
+                logger.info("client %s takes nothing: connection ended", self.peer)
+                raise _Ended
+
+
+def _given_up() -> RpcFailed:
+    return RpcFailed(StatusCode.CANCELLED, "the client gave the call up")
+
+
+def _cause(error: Exception) -> Exception:
+    """The one error that a nursery of the store's wrapped, if it is one."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

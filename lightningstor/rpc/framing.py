@@ -12,15 +12,38 @@ from attrs import define, field
 
 from lightningstor.rpc.status import RpcFailed, StatusCode
 
-__all__ = ["MessageReader", "frame", "parse_timeout"]
+__all__ = ["MessageReader", "MessageTooLarge", "frame", "parse_timeout", "prefix", "varint"]
 
 _PREFIX: Final = struct.Struct(">BI")
 _UNITS_S: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 
+class MessageTooLarge(RpcFailed):
+    """A message is larger than the limit. Told before its data is taken in."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        message = f"the message has {size} bytes, the limit is {limit}"
+        super().__init__(StatusCode.RESOURCE_EXHAUSTED, message, "EntityTooLarge")
+
+
+def prefix(size: int) -> bytes:
+    """What stands before a message of that size, not compressed."""
+    return _PREFIX.pack(0, size)
+
+
 def frame(message: bytes) -> bytes:
-    """A message with its prefix, not compressed."""
+    """A message with its prefix."""
     return _PREFIX.pack(0, len(message)) + message
+
+
+def varint(number: int) -> bytes:
+    """A number as Protocol Buffers writes lengths: seven bits a byte, the lowest first."""
+    made = bytearray()
+    while number > 0x7F:
+        made.append(number & 0x7F | 0x80)
+        number >>= 7
+    made.append(number)
+    return bytes(made)
 
 
 def parse_timeout(value: str) -> float:
@@ -50,8 +73,8 @@ class MessageReader:
         """Take a piece; gives the messages that are complete with it.
 
         Raises:
-            RpcFailed: RESOURCE_EXHAUSTED for a message over the limit, before its data is taken in; UNIMPLEMENTED for
-                a compressed one, since no compression was offered.
+            MessageTooLarge: it is over the limit.
+            RpcFailed: UNIMPLEMENTED for a compressed one, since no compression was offered.
         """
         buffer = self._buffer
         buffer += data
@@ -61,15 +84,20 @@ class MessageReader:
             if flag:
                 raise RpcFailed(StatusCode.UNIMPLEMENTED, "compressed messages are not taken here")
             if length > self.limit:
-                raise RpcFailed(
-                    StatusCode.RESOURCE_EXHAUSTED, f"the message has {length} bytes, the limit is {self.limit}"
-                )
+                raise MessageTooLarge(length, self.limit)
             end = _PREFIX.size + length
             if len(buffer) < end:
                 break
             found.append(bytes(buffer[_PREFIX.size : end]))
             del buffer[:end]
         return found
+
+    @property
+    def announced(self) -> int:
+        """The size of the message that has begun; 0 where that is not yet known."""
+        buffer = self._buffer
+        size: int = _PREFIX.unpack_from(buffer)[1] if len(buffer) >= _PREFIX.size else 0
+        return size
 
     @property
     def partial(self) -> bool:

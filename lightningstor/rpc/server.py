@@ -9,20 +9,30 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
+from attrs import frozen
 from trio import socket as trio_socket
 
+from lightningstor.iam.authorize import Authorizer
+from lightningstor.iam.callers import Callers
+from lightningstor.observe.record import Observer
+from lightningstor.ports import World
+from lightningstor.rpc.gate import OperationRow
 from lightningstor.rpc.limits import RpcLimits
+from lightningstor.rpc.record import record_of
+from lightningstor.rpc.room import MessageRoom
+from lightningstor.store.store import Store
 
 if TYPE_CHECKING:
+    from lightningstor.rpc.call import RpcCall
     from lightningstor.rpc.connection import Dispatch, RpcConnection
     from lightningstor.rpc.health import Health
-    from lightningstor.rpc.status import Explain
+    from lightningstor.rpc.status import Ending, Explain
 
-__all__ = ["RpcServer", "open_rpc_listeners"]
+__all__ = ["Backing", "RpcServer", "certificate_names", "open_rpc_listeners"]
 
 logger = logging.getLogger("lightningstor.rpc")
 
@@ -55,13 +65,35 @@ async def open_rpc_listeners(host: str, port: int) -> list[trio.SocketListener]:
     return listeners
 
 
+@frozen
+class Backing:
+    """What the services on the port stand on.
+
+    Args:
+        store: the objects. callers: finds principals. authorizer: says who may do what.
+        operations: the rows of the operation table, by name.
+        observer: hears of every call to them. world: clock and entropy.
+        region: that new buckets lie in. strict_names: their names are without dots.
+    """
+
+    store: Store
+    callers: Callers
+    authorizer: Authorizer
+    operations: Mapping[str, OperationRow]
+    observer: Observer
+    world: World
+    region: str = "us-east-1"
+    strict_names: bool = False
+
+
 class RpcServer:
     """Serves gRPC on listeners.
 
     Args:
         ready: whether the daemon is, for health checks.
-        explain: the one map of errors: gRPC's name of the status and a sentence, for an error of the store.
+        explain: the one map of errors.
         ssl_context: to speak TLS with (ALPN h2); None: in the clear.
+        backing: of ObjectService and BucketService; None: health and reflection only.
     """
 
     def __init__(
@@ -70,15 +102,20 @@ class RpcServer:
         explain: Explain,
         limits: RpcLimits | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        backing: Backing | None = None,
     ) -> None:
         self._ready = ready
         self._explain = explain
+        self._backing = backing
         self._empty = trio.Event()
         self._stopping = trio.Event()
         self.limits = limits or RpcLimits()
+        self.room = MessageRoom(self.limits.room_bytes)
         self._ssl_context = ssl_context
         self._dispatch: Dispatch | None = None
         self._health: Health | None = None
+        self._calls = 0
+        self._salt = 1 if backing is None else int.from_bytes(backing.world.entropy.token_bytes(8), "big") | 1
         self.connections: set[RpcConnection] = set()
 
     def stop(self) -> None:
@@ -128,51 +165,78 @@ class RpcServer:
             nursery.start_soon(self._attend, stream)
 
     async def _attend(self, socket_stream: trio.SocketStream) -> None:
-        from lightningstor.rpc.connection import RpcConnection
-
-        stream: Any = socket_stream
         try:
             if len(self.connections) >= self.limits.connections:
                 logger.warning("gRPC: more than %d connections", self.limits.connections)
                 return
-            peer = socket_stream.socket.getpeername()
+            host, port = socket_stream.socket.getpeername()[:2]
+            stream: Any = socket_stream
             if self._ssl_context is not None:
-                stream = trio.SSLStream(socket_stream, self._ssl_context, server_side=True, https_compatible=True)
-                with trio.fail_after(self.limits.first_frame_s):
-                    await stream.do_handshake()
-            connection = RpcConnection(stream, self._dispatcher(), self.limits, f"{peer[0]}:{peer[1]}", self._explain)
-            self.connections.add(connection)
-            try:
-                await connection.run()
-            finally:
-                self.connections.discard(connection)
-                if not self.connections:
-                    self._empty.set()
+                stream = await self._encrypted(socket_stream, self._ssl_context)
+            await self._serve(stream, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except (trio.BrokenResourceError, trio.TooSlowError, OSError) as error:
             logger.info("gRPC: a client was lost before its first call: %s", error)
         finally:
             await trio.aclose_forcefully(socket_stream)
 
+    async def _encrypted(self, socket_stream: trio.SocketStream, context: ssl.SSLContext) -> trio.SSLStream[Any]:
+        stream = trio.SSLStream(socket_stream, context, server_side=True, https_compatible=True)
+        with trio.fail_after(self.limits.first_frame_s):
+            await stream.do_handshake()
+        return stream
+
+    async def _serve(self, stream: Any, peer: str) -> None:
+        from lightningstor.rpc.connection import RpcConnection
+
+        connection = RpcConnection(
+            stream,
+            self._dispatcher(),
+            self.limits,
+            peer=peer,
+            certificate_names=certificate_names(stream) if isinstance(stream, trio.SSLStream) else (),
+            room=self.room,
+            explain=self._explain,
+            next_request_id=self._next_request_id,
+            done=self._done,
+        )
+        self.connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self.connections.discard(connection)
+            if not self.connections:
+                self._empty.set()
+
+    def _next_request_id(self) -> str:
+        """As those of S3 (`lightningstor.s3.endpoint`): a name that no other call of this process has."""
+        self._calls += 1
+        return f"{self._calls * self._salt & 0xFFFF_FFFF_FFFF_FFFF:016X}"
+
+    def _done(self, call: RpcCall, ending: Ending | None) -> None:
+        """A call has ended; those of services that anybody may call are nothing that is told of."""
+        if self._backing is not None and not call.is_open:
+            self._backing.observer.operation_done(record_of(call, ending))
+
     def _dispatcher(self) -> Dispatch:
         if self._dispatch is None:
-            from lightningstor.rpc.dispatch import Dispatcher
-            from lightningstor.rpc.health import Health
-            from lightningstor.rpc.reflection import Reflection, ReflectionAlpha
+            from lightningstor.rpc.services.all import make_dispatcher
 
-            names = (
-                "grpc.health.v1.Health",
-                "grpc.reflection.v1.ServerReflection",
-                "grpc.reflection.v1alpha.ServerReflection",
-            )
-            self._health = Health(self._ready, frozenset(names))
-            self._dispatch = Dispatcher((self._health, Reflection(names), ReflectionAlpha(names)))
+            self._health, self._dispatch = make_dispatcher(self._ready, self._backing, self._explain)
         return self._dispatch
+
+
+def certificate_names(stream: trio.SSLStream[Any]) -> tuple[str, ...]:
+    """The names in a client's certificate, which TLS has verified: the subject's common name and all alternatives."""
+    certificate: dict[str, Any] = stream.getpeercert() or {}
+    names = [value for part in certificate.get("subject", ()) for kind, value in part if kind == "commonName"]
+    names += [value for _, value in certificate.get("subjectAltName", ())]
+    return tuple(dict.fromkeys(names))
 
 
 async def _say_goodbye(connection: RpcConnection) -> None:
     try:
         await connection.goodbye()
-    except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
         connection.abandon()
 
 

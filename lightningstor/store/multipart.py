@@ -49,6 +49,14 @@ class UploadsFinder:
     ctx: StoreContext
     catalog: BucketCatalog
 
+    async def by_id(self, upload_id: str) -> MultipartUpload:
+        """The upload in whatever state its record is, for callers that have yet to be held against its bucket.
+
+        Raises:
+            NoSuchUpload
+        """
+        return MULTIPART_UPLOAD.decode((row := await self._row(upload_id)).value, row.key)
+
     async def open_upload(self, bucket: str, key: str, upload_id: str) -> tuple[Located, MultipartUpload, Row]:
         """The upload, if it takes parts.
 
@@ -70,13 +78,17 @@ class UploadsFinder:
             NoSuchBucket, NoSuchUpload
         """
         located = await self.catalog.locate(bucket)
-        row = await self.ctx.kv.get(keys.upload(upload_id)) if "/" not in upload_id else None
-        if row is None:
-            raise NoSuchUpload(upload_id)
+        row = await self._row(upload_id)
         upload = MULTIPART_UPLOAD.decode(row.value, row.key)
         if upload.bucket_id != located.bucket.bucket_id or upload.key != key:
             raise NoSuchUpload(upload_id)
         return located, upload, row
+
+    async def _row(self, upload_id: str) -> Row:
+        row = await self.ctx.kv.get(keys.upload(upload_id)) if upload_id and "/" not in upload_id else None
+        if row is None:
+            raise NoSuchUpload(upload_id)
+        return row
 
 
 @define

@@ -2,30 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from ssl import SSLContext
+from typing import Any, TypeVar
 
 import grpc
 import trio
+from attrs import define, field, frozen
+from google.protobuf import empty_pb2
 
-from lightningstor.errors import StoreError
+from lightningstor.daemon.grpc_port import explain_to_grpc, operation_rows
+from lightningstor.errors import Unauthenticated
+from lightningstor.iam.authorize import EmbeddedAuthorizer
+from lightningstor.iam.principal import Principal
+from lightningstor.observe.record import OperationRecord
+from lightningstor.ports import World
+from lightningstor.rpc.gen import bucket_service_pb2, details_pb2, object_service_pb2, types_pb2
 from lightningstor.rpc.limits import RpcLimits
-from lightningstor.rpc.server import RpcServer, open_rpc_listeners
+from lightningstor.rpc.server import Backing, RpcServer, open_rpc_listeners
+from lightningstor.store.store import Store
+from tests.s3.conftest import ALICE, ANNE, BOB, ROOT
 
 T = TypeVar("T")
 
+buckets: Any = bucket_service_pb2
+objects: Any = object_service_pb2
+types: Any = types_pb2
 
-def explain(_: StoreError) -> tuple[str, str]:
-    return "NOT_FOUND", "mapped"
+ANSWERS = {
+    "CreateBucket": types.Bucket,
+    "GetBucketVersioning": types.VersioningConfig,
+    "PutBucketVersioning": types.VersioningConfig,
+    "GetBucketTagging": buckets.BucketTagging,
+    "PutBucketTagging": buckets.BucketTagging,
+    "DeleteBucketTagging": empty_pb2.Empty,
+}
+"""Answers that are not called after their method."""
+
+
+class KnownCallers:
+    """Four people, each with a token, an API key and a certificate of their name."""
+
+    def __init__(self) -> None:
+        self._people = {person.id: person for person in (ROOT, ALICE, ANNE, BOB)}
+
+    def _known(self, secret: str, prefix: str) -> Principal:
+        person = self._people.get(secret.removeprefix(prefix))
+        if person is None or not secret.startswith(prefix):
+            raise Unauthenticated("unknown")
+        return person
+
+    def by_bearer(self, token: str) -> Principal:
+        return self._known(token, "token-")
+
+    def by_api_key(self, key: str) -> Principal:
+        return self._known(key, "key-")
+
+    def by_certificate(self, names: Sequence[str]) -> Principal:
+        return self._known(names[0], "")
+
+
+@define
+class Records:
+    """Keeps what it is told."""
+
+    closed: bool = False
+    seen: list[OperationRecord] = field(factory=list)
+
+    async def admit(self) -> None:
+        raise AssertionError("it is open")
+
+    def operation_done(self, record: OperationRecord) -> None:
+        self.seen.append(record)
+
+
+def backing_of(store: Store, observer: Records | None = None) -> Backing:
+    """ObjectService and BucketService over a store, for the people of the tests."""
+    return Backing(store, KnownCallers(), EmbeddedAuthorizer(), operation_rows(), observer or Records(), World())
 
 
 @asynccontextmanager
 async def serving(
-    limits: RpcLimits | None = None, ready: Callable[[], bool] = lambda: True
+    limits: RpcLimits | None = None,
+    ready: Callable[[], bool] = lambda: True,
+    *,
+    backing: Backing | None = None,
+    tls: SSLContext | None = None,
 ) -> AsyncIterator[tuple[RpcServer, int]]:
     """A server and its port; stopped at the end, and over within the grace period."""
-    server = RpcServer(ready, explain, limits or RpcLimits(grace_s=1))
+    server = RpcServer(ready, explain_to_grpc, limits or RpcLimits(grace_s=1), tls, backing)
     listeners = await open_rpc_listeners("127.0.0.1", 0)
     port: int = listeners[0].socket.getsockname()[1]
     async with trio.open_nursery() as nursery:
@@ -34,6 +100,7 @@ async def serving(
         server.stop()
         nursery.cancel_scope.deadline = trio.current_time() + server.limits.grace_s + 5
     assert not nursery.cancel_scope.cancelled_caught
+    assert server.room.taken == 0
 
 
 async def in_thread(work: Callable[[], T]) -> T:
@@ -56,3 +123,99 @@ def failure(call: Callable[..., object], *arguments: object, **options: object) 
     except grpc.RpcError as error:
         return error.code(), error.details()
     raise AssertionError("the call succeeded")
+
+
+@frozen
+class Failed(Exception):
+    """How a call failed."""
+
+    status: str
+    reason: str | None
+    message: str
+    metadata: dict[str, str] = field(factory=dict)
+
+
+def failed(error: grpc.RpcError) -> Failed:
+    """What grpcio learnt of a failure, google.rpc.ErrorInfo included."""
+    trailing = dict(error.trailing_metadata() or ())
+    details = trailing.get("grpc-status-details-bin")
+    if details is None:
+        return Failed(error.code().name, None, error.details())
+    told: Any = details_pb2.Status.FromString(details)
+    (packed,) = told.details
+    assert packed.type_url == "type.googleapis.com/google.rpc.ErrorInfo"
+    info: Any = details_pb2.ErrorInfo.FromString(packed.value)
+    assert (info.domain, told.message) == ("lightningstor", error.details())
+    return Failed(error.code().name, info.reason, error.details(), dict(info.metadata))
+
+
+@frozen
+class Remote:
+    """ObjectService and BucketService through grpcio."""
+
+    channel: grpc.Channel
+    metadata: tuple[tuple[str, str], ...] = (("authorization", "Bearer token-root"),)
+
+    def called(self, name: str) -> Remote:
+        """The same channel on another person's behalf; "" for nobody's."""
+        return Remote(self.channel, (("authorization", f"Bearer token-{name}"),) if name else ())
+
+    def call(self, method: str, timeout: float = 20, **fields: Any) -> Any:
+        """Do a call; of one that streams its answer, all messages.
+
+        Raises:
+            Failed
+        """
+        messages = buckets if "Bucket" in method and method != "ListObjects" else objects
+        service = "BucketService" if messages is buckets else "ObjectService"
+        answer = ANSWERS.get(method) or getattr(messages, f"{method}Response")
+        name = f"/lightningstor.v1.{service}/{method}"
+        options = {"timeout": timeout, "metadata": self.metadata}
+        try:
+            if method == "UploadPart":
+                made = self.channel.stream_unary(name, _serialize, answer.FromString)
+                return made(iter(fields["parts"]), **options)
+            request = getattr(messages, f"{method}Request")(**fields)
+            if method == "GetObject":
+                return list(self.channel.unary_stream(name, _serialize, answer.FromString)(request, **options))
+            return self.channel.unary_unary(name, _serialize, answer.FromString)(request, **options)
+        except grpc.RpcError as error:
+            raise failed(error) from None
+
+    def fails(self, method: str, **fields: Any) -> Failed:
+        """How a call fails."""
+        try:
+            self.call(method, **fields)
+        except Failed as error:
+            return error
+        raise AssertionError(f"{method} succeeded")
+
+    def get(self, bucket: str, key: str, **fields: Any) -> bytes:
+        """The content of an object."""
+        return b"".join(message.content for message in self.call("GetObject", bucket=bucket, key=key, **fields))
+
+    def put(self, bucket: str, key: str, content: bytes = b"", **fields: Any) -> Any:
+        """Store an object."""
+        return self.call("PutObject", bucket=bucket, key=key, content=content, **fields)
+
+
+def _serialize(message: Any) -> bytes:
+    made: bytes = message.SerializeToString()
+    return made
+
+
+def part_messages(upload_id: str, number: int, content: bytes, piece: int = 1 << 20, **first: Any) -> Iterator[Any]:
+    """UploadPart's messages for a part."""
+    yield objects.UploadPartRequest(upload_id=upload_id, part_number=number, content=content[:piece], **first)
+    for at in range(piece, len(content), piece):
+        yield objects.UploadPartRequest(content=content[at : at + piece])
+
+
+@asynccontextmanager
+async def remote(port: int) -> AsyncIterator[Callable[[Callable[[Remote], T]], Any]]:
+    """Runs functions of a `Remote` in a thread; its channel is closed at the end."""
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    try:
+        yield lambda work: in_thread(lambda: work(Remote(channel)))
+    finally:
+        await in_thread(channel.close)

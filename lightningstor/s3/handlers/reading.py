@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from lightningstor.errors import InvalidPartNumber
 from lightningstor.model.records import DISABLED, ObjectChecksum, ObjectVersion
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.conditions import check_read, is_conditional, range_of
@@ -13,8 +12,9 @@ from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidRequest
 from lightningstor.s3.wire.render import header_value, metadata_value
 from lightningstor.s3.wire.times import http_time
-from lightningstor.store.api import PartSlice, ReadPlan
+from lightningstor.store.api import ReadPlan
 from lightningstor.store.find import Found
+from lightningstor.store.selection import Selection
 from lightningstor.store.storage_classes import STANDARD
 
 __all__ = ["get_object", "head_object"]
@@ -35,15 +35,11 @@ _OVERRIDES: Final = (
 
 async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Streamed:
     """An object, or a range or a part of it."""
-    reads = call.endpoint.store.reads
-    selection = None if not _is_particular(request) else await _Selection.of(call, request)
-    opened = await reads.open(
-        request.bucket, request.key, request.version_id, _whole if selection is None else selection.plan
-    )
-    while selection is not None and selection.stale:
-        await opened.aclose()
-        selection = await _Selection.of(call, request)
-        opened = await reads.open(request.bucket, request.key, request.version_id, selection.plan)
+    selection = _selection(call, request) if _is_particular(request) else None
+    if selection is None:
+        opened = await call.endpoint.store.reads.open(request.bucket, request.key, request.version_id, _whole)
+    else:
+        opened = await selection.open(request.bucket, request.key, request.version_id)
     try:
         found = opened.found
         call.object_size = found.version.size
@@ -52,7 +48,7 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
         if selection is None:
             status, headers = 200, _whole_head(request, found)
         else:
-            status, headers = selection.head(found, opened.plan)
+            status, headers = _selected_head(request, selection, found, opened.plan)
         headers = _overridden(call, request, headers)
     except BaseException:
         await opened.aclose()
@@ -68,13 +64,10 @@ async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
     if not _is_particular(request):
         found = await objects.find(request.bucket, request.key, request.version_id)
         return Reply(200, _overridden(call, request, _whole_head(request, found)))
-    while True:
-        selection = await _Selection.of(call, request)
-        found = await objects.find(request.bucket, request.key, request.version_id)
-        plan = selection.plan(found) or ReadPlan(0, found.version.size)
-        if not selection.stale:
-            status, headers = selection.head(found, plan)
-            return Reply(status, _overridden(call, request, headers))
+    selection = _selection(call, request)
+    found, plan = await selection.find(request.bucket, request.key, request.version_id)
+    status, headers = _selected_head(request, selection, found, plan)
+    return Reply(status, _overridden(call, request, headers))
 
 
 def _is_particular(request: ReadRequest) -> bool:
@@ -87,71 +80,39 @@ def _whole(found: Found) -> None:
     return
 
 
-class _Selection:
-    """Which bytes of an object a request is for: conditions, a range, a part.
+def _selection(call: Call, request: ReadRequest) -> Selection:
+    """The bytes that a request is for: conditions, a range, a part.
 
-    Attributes:
-        stale: the object was replaced after its part had been looked up; look again.
+    Raises:
+        InvalidRequest
     """
+    if request.part_number is not None and request.range is not None:
+        raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+    store = call.endpoint.store
+    return Selection(
+        store.objects,
+        store.reads,
+        lambda found: check_read(request, found),
+        lambda found: range_of(request, found),
+        request.part_number,
+    )
 
-    __slots__ = ("_part", "_partial", "_request", "_version_id", "stale")
 
-    def __init__(self, request: ReadRequest, part: PartSlice | None, version_id: str | None) -> None:
-        self._request = request
-        self._part = part
-        self._version_id = version_id
-        self._partial = False
-        self.stale = False
-
-    @classmethod
-    async def of(cls, call: Call, request: ReadRequest) -> _Selection:
-        """The selection that a request asks for.
-
-        Raises:
-            InvalidPartNumber, InvalidRequest, and what looking up the object raises.
-        """
-        number = request.part_number
-        if number is None:
-            return cls(request, None, None)
-        store = call.endpoint.store
-        if request.range is not None:
-            raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
-        if not 1 <= number <= store.limits.max_parts:
-            raise InvalidPartNumber(number, store.limits.max_parts)
-        found = await store.objects.find(request.bucket, request.key, request.version_id)
-        check_read(request, found)
-        return cls(request, await store.reads.part_slice(found.version, number), found.version.version_id)
-
-    def plan(self, found: Found) -> ReadPlan | None:
-        """The bytes to read of what was found; None: all.
-
-        Raises:
-            NotModified, PreconditionFailed, InvalidRange
-        """
-        check_read(self._request, found)
-        if self._part is not None:
-            self.stale = found.version.version_id != self._version_id
-            self._partial = True
-            return ReadPlan(0, 0) if self.stale else ReadPlan(self._part.offset, self._part.length)
-        wanted = range_of(self._request, found)
-        self._partial = wanted is not None
-        return wanted
-
-    def head(self, found: Found, plan: ReadPlan) -> tuple[int, HeaderList]:
-        """Status and headers of the answer."""
-        if not self._partial:
-            return 200, _whole_head(self._request, found)
-        version, part = found.version, self._part
-        headers = _common_head(self._request, found, plan.length)
-        if plan.length:
-            end = plan.offset + plan.length - 1
-            headers.append((b"content-range", b"bytes %d-%d/%d" % (plan.offset, end, version.size)))
-        if part is not None:
-            if version.parts_count is not None:
-                headers.append((b"x-amz-mp-parts-count", b"%d" % part.count))
-            if self._request.checksum_mode is not None and part.checksum is not None:
-                headers += _checksum_head(part.checksum)
-        return 206 if plan.length else 200, headers
+def _selected_head(request: ReadRequest, selection: Selection, found: Found, plan: ReadPlan) -> tuple[int, HeaderList]:
+    """Status and headers of an answer to a request that is for something particular."""
+    if not selection.partial:
+        return 200, _whole_head(request, found)
+    version, part = found.version, selection.part
+    headers = _common_head(request, found, plan.length)
+    if plan.length:
+        end = plan.offset + plan.length - 1
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (plan.offset, end, version.size)))
+    if part is not None:
+        if version.parts_count is not None:
+            headers.append((b"x-amz-mp-parts-count", b"%d" % part.count))
+        if request.checksum_mode is not None and part.checksum is not None:
+            headers += _checksum_head(part.checksum)
+    return 206 if plan.length else 200, headers
 
 
 def _whole_head(request: ReadRequest, found: Found) -> HeaderList:
