@@ -136,6 +136,7 @@ class RpcCall:
         while not self._messages:
             if self._over:
                 return None
+            self._arrived = trio.Event()
             await self._let_in()
             self._reading = True
             try:
@@ -158,11 +159,10 @@ class RpcCall:
         return self._ended
 
     async def _wait_for_data(self, deadline: float) -> None:
-        """Wait until something comes.
+        """Wait until something comes; `_arrived` was made before anything was waited for.
 
         Who has said that it is there, and who began a message, must go on; an open stream of anybody's need not.
         """
-        self._arrived = trio.Event()
         with trio.move_on_at(deadline) as waiting:
             await self._arrived.wait()
         if waiting.cancelled_caught and (self.principal is not None or self._reader.partial):
@@ -202,6 +202,7 @@ class RpcCall:
             raise RpcFailed(StatusCode.INVALID_ARGUMENT, "the call has no message")
         deadline = trio.current_time() + self._connection.limits.message_s
         while not self._messages and not self._over:
+            self._arrived = trio.Event()
             await self._wait_for_data(deadline)
         if self._messages:
             raise RpcFailed(StatusCode.INVALID_ARGUMENT, "the call has more than one message")

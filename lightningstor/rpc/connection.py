@@ -96,6 +96,7 @@ class RpcConnection:
         self._outbox: list[Buffer] = []
         self._resets: deque[float] = deque()
         self._closing = False
+        self._nursery: trio.Nursery
         self._scope = trio.CancelScope()
         self._h2 = Http2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self._h2.local_settings = h2.settings.Settings(
@@ -113,11 +114,11 @@ class RpcConnection:
         """Serve the client until either side ends the connection. Raises nothing of the client's making."""
         with self._scope:
             try:
-                async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as self._nursery:
                     self._h2.initiate_connection()
                     self._h2.increment_flow_control_window(self.limits.connection_window_bytes - _DEFAULT_WINDOW)
                     await self._flush()
-                    await self._read_all(nursery)
+                    await self._read_all()
                     for call in self._calls.values():
                         call.scope.cancel()
             except* _Ended:
@@ -144,7 +145,7 @@ class RpcConnection:
 
     # Reading
 
-    async def _read_all(self, nursery: trio.Nursery) -> None:
+    async def _read_all(self) -> None:
         patience = self.limits.first_frame_s
         while True:
             data = await self._read(patience)
@@ -160,7 +161,7 @@ class RpcConnection:
                 raise _Ended from None
             try:
                 for event in events:
-                    self._take(event, nursery)
+                    self._take(event)
             finally:
                 await self._flush_soon()
 
@@ -175,9 +176,9 @@ class RpcConnection:
             if waiting.cancelled_caught and not self._calls:
                 raise _Ended
 
-    def _take(self, event: h2.events.Event, nursery: trio.Nursery) -> None:
+    def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RequestReceived):
-            self._begin(event, nursery)
+            self._begin(event)
         elif isinstance(event, h2.events.DataReceived):
             self._take_data(event)
         elif isinstance(event, h2.events.StreamEnded):
@@ -192,7 +193,7 @@ class RpcConnection:
         elif isinstance(event, h2.events.ConnectionTerminated):
             self._closing = True
 
-    def _begin(self, event: h2.events.RequestReceived, nursery: trio.Nursery) -> None:
+    def _begin(self, event: h2.events.RequestReceived) -> None:
         metadata: dict[str, str] = {}
         for name, value in event.headers:
             if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
@@ -205,7 +206,7 @@ class RpcConnection:
             return
         call = RpcCall(self, event.stream_id, metadata, self._next_request_id())
         self._calls[event.stream_id] = call
-        nursery.start_soon(self._serve, call)
+        self._nursery.start_soon(self._serve, call)
 
     def _take_data(self, event: h2.events.DataReceived) -> None:
         room = event.flow_controlled_length
@@ -262,6 +263,7 @@ class RpcConnection:
             owed = call.release()
             if owed:
                 self._give_room_now(call.stream_id, owed)
+                self._nursery.start_soon(self._flush)
             self._done(call, ending)
             if self._closing and not self._calls:
                 self._scope.cancel()
@@ -333,8 +335,10 @@ class RpcConnection:
                 continue
             async with self._write_lock:
                 # Queued only when it can leave: what waits here is never more than one batch.
-                self._queue(call, pending, min(self._window(call), _BATCH))
-                await self._write_out()
+                try:
+                    self._queue(call, pending, min(self._window(call), _BATCH))
+                finally:  # others rely on whoever holds the lock
+                    await self._write_out()
 
     def _window(self, call: RpcCall) -> int:
         """How much the client takes at present.

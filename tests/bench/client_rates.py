@@ -61,14 +61,13 @@ async def serve(kind: str) -> None:
             await trio.sleep(0.3)
             print(port, flush=True)
     else:
-        from lightningstor.rpc.connection import RpcConnection
         from lightningstor.rpc.dispatch import Dispatcher
-        from lightningstor.rpc.limits import RpcLimits
+        from tests.rpc.serving import bare_connection
 
         dispatch = Dispatcher((Health(), Objects()))
 
         async def attend(stream: trio.SocketStream) -> None:
-            await RpcConnection(stream, dispatch, RpcLimits(), "client", lambda error: ("INTERNAL", "")).run()
+            await bare_connection(stream, dispatch).run()
 
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         print(listeners[0].socket.getsockname()[1], flush=True)

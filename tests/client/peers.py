@@ -16,11 +16,10 @@ from attrs import define, field
 
 from lightningstor.client.channel import Method
 from lightningstor.rpc.call import RpcCall
-from lightningstor.rpc.connection import RpcConnection
 from lightningstor.rpc.framing import frame
 from lightningstor.rpc.gen import grpc_health_v1_pb2
 from lightningstor.rpc.limits import RpcLimits
-from tests.rpc.serving import explain
+from tests.rpc.serving import bare_connection
 
 messages: Any = grpc_health_v1_pb2
 Asked = messages.HealthCheckRequest
@@ -61,7 +60,7 @@ async def our_server(
             if ssl_context is not None:
                 stream = trio.SSLStream(socket, ssl_context, server_side=True, https_compatible=True)
                 await stream.do_handshake()
-            await RpcConnection(stream, handler, limits or RpcLimits(), "client", explain).run()
+            await bare_connection(stream, handler, limits).run()
         except trio.BrokenResourceError:
             pass  # what the client makes of it is what is tested
         finally:

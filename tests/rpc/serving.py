@@ -18,8 +18,10 @@ from lightningstor.iam.authorize import EmbeddedAuthorizer
 from lightningstor.iam.principal import Principal
 from lightningstor.observe.record import OperationRecord
 from lightningstor.ports import World
+from lightningstor.rpc.connection import Dispatch, RpcConnection
 from lightningstor.rpc.gen import bucket_service_pb2, details_pb2, object_service_pb2, types_pb2
 from lightningstor.rpc.limits import RpcLimits
+from lightningstor.rpc.room import MessageRoom
 from lightningstor.rpc.server import Backing, RpcServer, open_rpc_listeners
 from lightningstor.store.store import Store
 from tests.s3.conftest import ALICE, ANNE, BOB, ROOT
@@ -80,6 +82,22 @@ class Records:
 def backing_of(store: Store, observer: Records | None = None) -> Backing:
     """ObjectService and BucketService over a store, for the people of the tests."""
     return Backing(store, KnownCallers(), EmbeddedAuthorizer(), operation_rows(), observer or Records(), World())
+
+
+def bare_connection(stream: Any, dispatch: Dispatch, limits: RpcLimits | None = None) -> RpcConnection:
+    """A connection whose calls go to `dispatch`, without services and who may use them."""
+    limits = limits or RpcLimits()
+    return RpcConnection(
+        stream,
+        dispatch,
+        limits,
+        peer="client",
+        certificate_names=(),
+        room=MessageRoom(limits.room_bytes),
+        explain=explain_to_grpc,
+        next_request_id=lambda: "0123456789ABCDEF",
+        done=lambda call, ending: None,
+    )
 
 
 @asynccontextmanager
