@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from lightningstor import __version__
+from lightningstor.cli import about, buckets, grants, quotas, tenants, users
 from lightningstor.cli.fsck import fsck_command
 from lightningstor.config import Address, ConfigError, Loaded, check, load
 
@@ -155,6 +156,14 @@ def _warn_if_overridden(loaded: Loaded) -> None:
         origin = loaded.origins["iam.root_access_key"]
         click.echo(f"Note: root credentials set by {origin} go before them.", err=True)
 
+
+for command in (
+    *(about.server, about.whoami, about.jobs, about.completion),
+    *(tenants.org, tenants.project, tenants.group),
+    *(users.user, users.key, users.api_key, users.token),
+    *(grants.grant, quotas.quota, buckets.bucket, buckets.upload),
+):
+    root.add_command(command)
 
 if __name__ == "__main__":
     sys.exit(run())
