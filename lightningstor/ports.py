@@ -2,15 +2,17 @@
 
 Everything that cannot be replayed from a seed passes through here, so that the whole store runs in a
 simulated world as well (DESIGN.md §11). Production code takes a `World`; nothing else in the package calls
-`time.time`, `os.urandom`, `uuid4` or `trio.to_thread`.
+`time.time`, `os.urandom`, `uuid4` or makes a thread.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar, TypeVarTuple
+from queue import Empty, SimpleQueue
+from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 import trio
 from attrs import field, frozen
@@ -71,16 +73,82 @@ class SystemEntropy:
         return os.urandom(count)
 
 
+_IDLE_S: Final = 10.0
+"""How long a thread waits for another call before it ends."""
+
+_idle: list[_Worker] = []
+"""Threads without a call, the one that had the last call at the end; shared by all event loops of the process."""
+
+
+class _Worker:
+    """A thread that makes one call after the other. It ends by itself, and holds up nobody's exit."""
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._make_calls, name="blocking call", daemon=True).start()
+
+    def _make_calls(self) -> None:
+        while True:
+            try:
+                call = self.calls.get(timeout=_IDLE_S)
+            except Empty:
+                try:
+                    _idle.remove(self)
+                except ValueError:  # it was taken just now, so a call is on its way
+                    continue
+                return
+            call()
+            del call  # or what it holds would live until the next one
+
+
 class ThreadBlocking:
-    """Threads of Trio's cache, at most `threads` at once."""
+    """At most `threads` calls at once, each in a thread.
+
+    Not by `trio.to_thread`, whose hop costs 76 µs of CPU, this one 31 µs: there is nothing to cancel here, no context
+    to carry over and no name to give to the thread. A group commit is one hop, a PUT of 1 MiB several.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._limiter = trio.CapacityLimiter(threads)
+        self._slots = trio.Semaphore(threads)
 
     async def run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
-        with trio.CancelScope(shield=True):
-            result = await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
-        return result
+        try:
+            self._slots.acquire_nowait()
+        except trio.WouldBlock:
+            with trio.CancelScope(shield=True):
+                await self._slots.acquire()
+        task, token = trio.lowlevel.current_task(), trio.lowlevel.current_trio_token()
+        results: list[T] = []
+        errors: list[BaseException] = []
+        try:
+            worker = _idle.pop()
+        except IndexError:
+            worker = _Worker()
+
+        def call() -> None:
+            try:
+                results.append(function(*args))
+            except BaseException as error:  # the caller's to handle, whatever it is
+                errors.append(error)
+            try:
+                token.run_sync_soon(done)
+            except trio.RunFinishedError:  # the event loop broke down, and nobody waits any more
+                _idle.append(worker)
+
+        def done() -> None:
+            _idle.append(worker)
+            self._slots.release()
+            trio.lowlevel.reschedule(task)
+
+        worker.calls.put(call)
+        await trio.lowlevel.wait_task_rescheduled(_cannot_be_cancelled)
+        if errors:
+            raise errors.pop()
+        return results.pop()
+
+
+def _cannot_be_cancelled(_: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
+    return trio.lowlevel.Abort.FAILED
 
 
 @frozen

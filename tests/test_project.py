@@ -90,11 +90,10 @@ def refuse(found: list[str], instead: str) -> None:
 
 
 def test_threads_only_behind_ports() -> None:
-    """Nothing but `ports.ThreadBlocking` uses trio.to_thread."""
+    """Nothing uses trio.to_thread: what blocks goes through `ports.Blocking`."""
     found = [
         module.at(node)
         for module in modules(PACKAGE)
-        if not within(module, "lightningstor/ports.py")
         for node in ast.walk(module.tree)
         if (isinstance(node, ast.Attribute) and node.attr == "to_thread")
         or (isinstance(node, ast.ImportFrom) and any(alias.name == "to_thread" for alias in node.names))

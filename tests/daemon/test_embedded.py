@@ -218,7 +218,7 @@ async def test_start_and_stop_leave_no_thread_behind() -> None:
             await nursery.start(run)
             stop.ask()
         counts.append(threading.active_count())
-    assert counts[-1] <= counts[0] + 2  # Trio keeps a few idle ones
+    assert counts[-1] <= counts[0] + 2  # a few stay idle for some seconds
 
 
 def test_importing_the_package_is_cheap() -> None:
