@@ -11,6 +11,7 @@ from attrs import define
 __all__ = [
     "AccessDenied",
     "AuditUnavailable",
+    "AuthorizerUnavailable",
     "BadDigest",
     "BucketAlreadyExists",
     "BucketAlreadyOwnedByYou",
@@ -452,6 +453,13 @@ class IamLimitExceeded(StoreError):
 
     what: str
     limit: int
+
+
+@define(slots=True)
+class AuthorizerUnavailable(StoreError):
+    """The service that decides who may do what gave no answer; without one, nothing is allowed."""
+
+    reason: str
 
 
 @define(slots=True)

@@ -44,10 +44,6 @@ def _not_here(config: Config) -> Iterator[tuple[str, str]]:
         yield "storage.distributed.nodes", "this version has no storage nodes yet; leave it out"
     if config.s3.bucket_names == "scoped":
         yield "s3.bucket_names", 'this version has no "scoped" bucket names yet; use "global"'
-    if config.iam.endpoint is not None:
-        yield "iam.endpoint", "this version does not ask Aegis yet; use [[iam.principals]]"
-    if config.iam.token_path is not None:
-        yield "iam.token_path", "this version does not ask Aegis yet; leave it out"
 
 
 def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
@@ -62,6 +58,7 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
     if (iam.root_access_key is None) != (iam.root_secret_key is None):
         missing = "root_access_key" if iam.root_access_key is None else "root_secret_key"
         yield f"iam.{missing}", "root_access_key and root_secret_key go together: set both or neither"
+    yield from _aegis(config)
     audit = config.audit
     if audit.enabled and audit.output == "file" and audit.path is None and config.storage.backend == "memory":
         yield "audit.path", 'a store in memory has no directory for the audit log: name a file, or output = "stdout"'
@@ -75,6 +72,22 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
         yield "limits.min_part_size_bytes", "is more than limits.max_part_size_bytes"
     if config.s3.engine == "hypercorn" and tls.min_version != "1.3" and tls.cert_file is not None:
         yield "server.tls.min_version", "hypercorn speaks TLS by its own rules here; only 1.3 is offered with it"
+
+
+def _aegis(config: Config) -> Iterator[tuple[str, str]]:
+    iam = config.iam
+    if iam.endpoint is None:
+        for name in ("token_path", "ca_file", "cert_file", "key_file"):
+            if getattr(iam, name) is not None:
+                yield f"iam.{name}", "is for asking Aegis: set iam.endpoint, or leave it out"
+        return
+    if (iam.cert_file is None) != (iam.key_file is None):
+        missing = "cert_file" if iam.cert_file is None else "key_file"
+        yield f"iam.{missing}", "cert_file and key_file go together: set both or neither"
+    if iam.endpoint.startswith("http://") and (iam.ca_file or iam.cert_file):
+        yield "iam.endpoint", "certificates need https://"
+    if iam.token_path is None and iam.cert_file is None:
+        yield "iam.endpoint", "Aegis must know who asks: set iam.token_path, or iam.cert_file and iam.key_file"
 
 
 def _mixed_backends(config: Config) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,7 @@ GIB = 1 << 30
 TIB = 1 << 40
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]{0,127}\Z")
+_ENDPOINT = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d{1,5})?/?\Z")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_.@+=-]{3,128}\Z")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 
@@ -92,6 +93,10 @@ SEAL_KEY = Rule(
 PUBLIC_URL = Rule(
     lambda value: value is None or re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", value) is not None,
     "http:// or https://, a host name and perhaps a port, and nothing behind them",
+)
+ENDPOINT = Rule(
+    lambda value: value is None or _ENDPOINT.match(value) is not None,
+    "a URL such as https://aegis:9090, without a path",
 )
 POSITIVE = Bounds(1)
 NOT_NEGATIVE = Bounds(0)
@@ -237,9 +242,29 @@ class PrincipalSettings(Section):
 class IamSettings(Section):
     """Who may use the store."""
 
-    endpoint: str | None = option(None, "Aegis, the platform's IAM service; not in this version.")
-    service_account: str = option("lightningstor", "The account that asks Aegis.")
-    token_path: Path | None = option(None, "The file with the token of the service account.")
+    endpoint: str | None = option(
+        None,
+        "Aegis, the platform's IAM service, which then decides who may do what: https://host:port, or http:// on a"
+        " network of its own. Without an answer of its nothing is allowed.",
+        rule=ENDPOINT,
+        applies="this store decides, by roles and grants",
+    )
+    service_account: str = option("lightningstor", "The account that asks Aegis.", rule=IDENTIFIER)
+    token_path: Path | None = option(
+        None, "The file with the token of the service account; read again when Aegis refuses the token."
+    )
+    ca_file: Path | None = option(
+        None, "Certificates of the authorities that vouch for Aegis, PEM.", applies="the system's"
+    )
+    cert_file: Path | None = option(None, "The certificate that this daemon shows to Aegis, PEM.")
+    key_file: Path | None = option(None, "The certificate's private key, PEM.")
+    decision_deadline_seconds: float = option(2.0, "How long an answer of Aegis is waited for.", rule=SECONDS)
+    decision_cache_seconds: float = option(
+        5.0,
+        "How long an answer of Aegis is good, so how late a revocation may be felt; 0: every request asks.",
+        rule=Bounds(0, 3600),
+    )
+    decision_cache_entries: int = option(10_000, "Answers of Aegis that are kept at most.", rule=POSITIVE)
     root_access_key: str | None = option(
         None,
         "Access key of root, who is an admin; overrides the stored one. Set both root options or neither.",

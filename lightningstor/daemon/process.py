@@ -27,7 +27,15 @@ from lightningstor.daemon.notify import (
     write_ready_file,
 )
 from lightningstor.daemon.storage import data_root, in_memory
-from lightningstor.daemon.supervisor import AuditUnusable, Bound, BucketNotCreated, ListenFailed, Stop, serve
+from lightningstor.daemon.supervisor import (
+    AegisUnusable,
+    AuditUnusable,
+    Bound,
+    BucketNotCreated,
+    ListenFailed,
+    Stop,
+    serve,
+)
 from lightningstor.daemon.tls import Reload
 from lightningstor.errors import StoreError
 from lightningstor.observe import logs
@@ -45,6 +53,7 @@ _EXPECTED: Final = (
     NoRootCredentials,
     BucketNotCreated,
     AuditUnusable,
+    AegisUnusable,
     StoreError,
 )
 """Errors that a message explains; anything else is shown with its traceback."""

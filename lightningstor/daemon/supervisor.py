@@ -14,10 +14,11 @@ from collections.abc import Callable
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from lightningstor.config import Address, Config
 from lightningstor.daemon.administration import Administration
+from lightningstor.daemon.authorizer import AegisUnusable, deciding
 from lightningstor.daemon.endpoints import (
     ListenFailed,
     Server,
@@ -43,7 +44,7 @@ from lightningstor.rpc.server import RpcServer, open_rpc_listeners
 from lightningstor.s3.app import S3App
 from lightningstor.s3.endpoint import Endpoint
 
-__all__ = ["AuditUnusable", "Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
+__all__ = ["AegisUnusable", "AuditUnusable", "Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
 
 logger: Final = logging.getLogger("lightningstor.daemon")
 
@@ -115,7 +116,8 @@ async def serve(
 
     Raises:
         ListenFailed: an address cannot be listened on.
-        StoreLocked, FormatTooNew, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated, AuditUnusable: see there.
+        StoreLocked, FormatTooNew, DataDirectoryUnusable, NoRootCredentials, BucketNotCreated, AuditUnusable,
+            AegisUnusable: see there.
     """
     stop = stop or Stop()
     world, blocking = watched(world or production_world(config.storage.threads))
@@ -156,9 +158,11 @@ class _Daemon:
             tls = await self.world.blocking.run(server_tls, self.config, self.metrics)
             await provision(storage.store, self.config)
             async with (
+                deciding(access.authorizer, self.config, self.world, self.metrics) as authorizer,
                 observing(self.config, self.world, self.metrics, storage.directory) as watching,
                 trio.open_nursery() as jobs,
             ):
+                access = evolve(access, authorizer=authorizer)
                 endpoint = s3_endpoint(self.config, self.world, storage.store, access, watching.observer)
                 administration = self._administration(endpoint, access)
                 for job in administration.jobs:

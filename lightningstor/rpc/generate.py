@@ -21,6 +21,7 @@ __all__ = ["PROTOS", "generate", "main"]
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PACKAGE: Final = "lightningstor/rpc/gen"
 PROTOS: Final = {
+    "aegis/v1/iam": "aegis_iam",
     "grpc/health/v1/health": "grpc_health_v1",
     "grpc/reflection/v1/reflection": "grpc_reflection_v1",
     "grpc/reflection/v1alpha/reflection": "grpc_reflection_v1alpha",

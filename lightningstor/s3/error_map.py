@@ -304,6 +304,10 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     store.CompletionInProgress: Row("OperationAborted", 409, ABORTED, _IN_PROGRESS, {"UploadId": "upload_id"}),
     # Access and limits. Why access was denied is for the log: it may tell of other tenants.
     store.AccessDenied: Row("AccessDenied", 403, DENIED, "Access Denied"),
+    store.AuthorizerUnavailable: Row(
+        "ServiceUnavailable", 503, UNAVAILABLE, "Access could not be decided. Please try again.", headers=_try_again,
+        level="error",
+    ),
     store.Unauthenticated: Row("AccessDenied", 403, UNAUTHENTICATED, "Access Denied"),
     # AWS IAM's codes, for the same facts.
     store.NoSuchEntity: Row("NoSuchEntity", 404, NOT_FOUND, "There is no {kind} {id}."),
