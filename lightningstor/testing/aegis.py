@@ -30,7 +30,7 @@ import trio
 from attrs import define, field
 from msgspec import Struct
 
-from lightningstor.errors import AccessDenied, StoreError
+from lightningstor.errors import AccessDenied
 from lightningstor.iam.authorize import EmbeddedAuthorizer, OrganisationGrants, Resource
 from lightningstor.iam.conditions import UnknownKey
 from lightningstor.iam.principal import Principal, Role
@@ -41,8 +41,9 @@ from lightningstor.rpc.dispatch import Dispatcher
 from lightningstor.rpc.gen.aegis_iam_grpc import IamServiceServicer
 from lightningstor.rpc.gen.aegis_iam_pb2 import AuthorizeRequest, AuthorizeResponse, RequestContext
 from lightningstor.rpc.limits import RpcLimits
+from lightningstor.rpc.room import MessageRoom
 from lightningstor.rpc.server import open_rpc_listeners
-from lightningstor.rpc.status import RpcFailed, StatusCode
+from lightningstor.rpc.status import RpcFailed, StatusCode, Told
 
 __all__ = ["Rules", "main", "serve"]
 
@@ -156,8 +157,8 @@ class IamService(IamServiceServicer):
             raise RpcFailed(StatusCode.UNAUTHENTICATED, "the service account or its token is unknown")
 
 
-def _explain(error: StoreError) -> tuple[str, str]:
-    return "INTERNAL", str(error)
+def _explain(_: BaseException) -> Told:
+    return Told("InternalError", 500, "INTERNAL", "Aegis met an error of its own.", {}, "error")
 
 
 async def serve(
@@ -173,6 +174,8 @@ async def serve(
         MalformedPolicy: a statement of the rules is none.
     """
     dispatch = Dispatcher((IamService(rules, World().clock),))
+    limits = RpcLimits()
+    room = MessageRoom(limits.room_bytes)
 
     async def attend(socket: trio.SocketStream) -> None:
         stream: Any = socket
@@ -180,7 +183,18 @@ async def serve(
             if ssl_context is not None:
                 stream = trio.SSLStream(socket, ssl_context, server_side=True, https_compatible=True)
                 await stream.do_handshake()
-            await RpcConnection(stream, dispatch, RpcLimits(), "client", _explain).run()
+            connection = RpcConnection(
+                stream,
+                dispatch,
+                limits,
+                peer="client",
+                certificate_names=(),
+                room=room,
+                explain=_explain,
+                next_request_id=lambda: "",
+                done=lambda call, ending: None,
+            )
+            await connection.run()
         except trio.BrokenResourceError:
             return  # a client that is gone, or that TLS does not let in
         finally:

@@ -164,7 +164,7 @@ def test_section_made_by_hand_is_checked() -> None:
         ('[metadata]\nbackend = "chainfire"', 'this version has no "chainfire" yet'),
         ('[storage]\nbackend = "distributed"', 'this version has no "distributed" yet'),
         ('[storage.distributed]\nnodes = ["http://a"]', "no storage nodes yet"),
-        ('[iam]\nendpoint = "http://aegis:9090"', "does not ask Aegis yet"),
+        ('[iam]\nendpoint = "http://aegis:9090"', "Aegis must know who asks"),
         ('[server.tls]\ncert_file = "a"', "cert_file and key_file go together"),
         ('[server.tls]\nca_file = "a"', "client certificates need TLS"),
         ('[server.tls]\ncert_file = "a"\nkey_file = "b"\nclient_auth = "required"', "needs ca_file"),
