@@ -19,7 +19,7 @@ from lightningstor.errors import (
     QuotaExceeded,
     StoreError,
 )
-from lightningstor.kv.api import Row, Txn
+from lightningstor.kv.api import Add, Row, Txn
 from lightningstor.kv.memory import MemoryKv
 from lightningstor.model import keys
 from lightningstor.model.records import ENABLED, SUSPENDED, Bucket, StorageLimits
@@ -29,6 +29,7 @@ from lightningstor.store.copy import Source
 from lightningstor.store.quotas import QuotaScope, StorageUsage
 from lightningstor.store.recount import counters, differences, recount
 from lightningstor.store.store import Store, open_store
+from lightningstor.testing.faulty_kv import FaultyKv
 from tests.conftest import Figure
 from tests.store.conftest import disk_store
 from tests.store.content import OWNER, BytesBody, make_bucket, put, random_bytes, read
@@ -457,3 +458,50 @@ async def test_a_put_without_a_quota_reads_nothing_for_it() -> None:
             await store.deletes.delete("bucket", "key", OWNER)
         assert counts[0] == counts[1]
         assert counts[2] == counts[0] + 1
+
+
+async def test_a_refund_that_comes_while_its_bucket_is_deleted_counts_once() -> None:
+    """What the deletion has read is no longer so when it commits: it reads again."""
+    inner, world = MemoryKv(), World()
+    usage = b""
+
+    async def refund(_: int, txn: Txn) -> None:
+        if usage in txn.deletes and not refunded:
+            refunded.append(txn)
+            await inner.commit(Txn(adds=[Add(usage, -5), Add(keys.total_bytes("org", None), -5)]))
+
+    refunded: list[Txn] = []
+    async with (
+        open_chunk_manager(MemoryChunkStore(), world=world, chunk_size=1 << 20) as chunks,
+        open_store(FaultyKv(inner, before=refund), chunks, world) as store,
+    ):
+        bucket = await make_bucket(store)
+        usage = keys.usage_bytes("org", None, bucket.bucket_id)
+        await put_part(store, await begin(store), 1, bytes(15))
+        await store.buckets.delete("bucket")
+        assert len(refunded) == 1
+        assert await store.quotas.usage(ORG) == StorageUsage(0, 0, 0)
+        await check_counters(store)
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        (StorageLimits(max_object_size_bytes=4), EntityTooLarge),
+        (StorageLimits(max_total_size_bytes=4), QuotaExceeded),
+    ],
+)
+async def test_a_limit_lowered_during_an_upload_holds_for_it(
+    store: Store, limits: StorageLimits, error: type[StoreError]
+) -> None:
+    """What was announced under the old limit is judged by the new one in the commit."""
+
+    class Lowering(BytesBody):
+        async def receive(self) -> Buffer:
+            await store.quotas.set(ORG, limits)
+            return await super().receive()
+
+    await make_bucket(store)
+    with pytest.raises(error):
+        await store.puts.put("bucket", "key", ObjectDraft(OWNER), Lowering(b"12345"), WriteConditions())
+    await check_counters(store)
