@@ -6,8 +6,10 @@ answer has a policy that puts it into a sandbox without scripts, forms or the pa
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from lightningstor.admin.console.links import MOUNT
 from lightningstor.http.admin import Message, Receive, Scope, Send
@@ -24,6 +26,17 @@ _BINDING: Final = [
 _OURS: Final = frozenset(name for name, _ in _BINDING)
 
 
+def path_of_mount(raw_path: bytes) -> bytes | None:
+    """The S3 path that a path below the mount holds (`Links.local` made it); None: it holds none."""
+    if not raw_path.startswith(_PREFIX):
+        return None
+    try:
+        path = b64decode(raw_path[len(_PREFIX) :], altchars=b"-_", validate=True)
+    except ValueError:
+        return None
+    return path if path.startswith(b"/") else None
+
+
 class ObjectsMount:
     """Passes presigned requests on.
 
@@ -38,7 +51,8 @@ class ObjectsMount:
         """Whether the request is for the S3 app: below the mount, and presigned."""
         path: bytes = scope["raw_path"]
         query: bytes = scope["query_string"]
-        return path.startswith(_PREFIX) and scope["method"] in _METHODS and b"X-Amz-Signature=" in query
+        signed = b"X-Amz-Signature=" in query and scope["method"] in _METHODS
+        return signed and path_of_mount(path) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry, for requests that it `takes`."""
@@ -49,6 +63,8 @@ class ObjectsMount:
                 message = {**message, "headers": kept + _BINDING}
             await send(message)
 
-        raw_path: bytes = scope["raw_path"]
-        inner = {**scope, "raw_path": raw_path[len(MOUNT) :], "path": scope["path"][len(MOUNT) :], "extensions": {}}
+        raw_path = path_of_mount(scope["raw_path"])
+        assert raw_path is not None
+        path = unquote_to_bytes(raw_path).decode("utf-8", "replace")
+        inner = {**scope, "raw_path": raw_path, "path": path, "extensions": {}}
         await self._s3(inner, receive, bound)

@@ -6,6 +6,7 @@ as the page: no CORS, a strict content policy, and bytes that go from the browse
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
@@ -56,5 +57,7 @@ class Links:
         ).decode()
 
     def local(self, method: str, bucket: str, key: str, parameters: Mapping[str, str], expires_s: int) -> str:
-        """The same below the admin port's own mount of the S3 app."""
-        return MOUNT + self.object(method, bucket, key, parameters, expires_s)
+        """The same below the admin port's own mount of the S3 app, which takes the path in base64: a browser would
+        resolve what looks like "." and ".." in it, and the signature is over the path as it is."""
+        path, _, query = self.object(method, bucket, key, parameters, expires_s).partition("?")
+        return f"{MOUNT}/{urlsafe_b64encode(path.encode()).decode()}?{query}"

@@ -39,12 +39,14 @@ class Session:
         credential: as it was found for this request; its secret signs the links that the browser gets.
         csrf: must come with every request that changes something.
         last_seen_s: on the monotonic clock, as `started_s`.
+        shown_once: a new access key and its secret, until the page that shows them.
     """
 
     credential: Credential
     csrf: str
     started_s: float
     last_seen_s: float
+    shown_once: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
     def principal(self) -> Principal:

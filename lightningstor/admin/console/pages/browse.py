@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+import msgspec
 from quart import Blueprint, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
@@ -25,6 +26,14 @@ def crumbs_of(key: str) -> list[tuple[str, str]]:
     folders = key.split(_DELIMITER)[:-1]
     prefixes = accumulate(folders, lambda above, name: above + name + _DELIMITER, initial="")
     return list(zip(folders, list(prefixes)[1:], strict=True))
+
+
+def _ticked(text: str) -> Deletion:
+    try:
+        key, *version = msgspec.json.decode(text, type=list[str])
+        return Deletion(key, *version[:1])
+    except (msgspec.MsgspecError, ValueError):
+        raise InvalidRequest("what is ticked is neither a key nor a version") from None
 
 
 def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
@@ -52,16 +61,16 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
 
     @blueprint.post("/buckets/<bucket>/delete-objects")
     async def bucket_delete_objects(bucket: str) -> ResponseReturnValue:
-        """Delete what is ticked: keys, or `key NUL version id` in the list of versions."""
+        """Delete what is ticked: `[key]` or `[key, version id]` in JSON, as a form would change a key's line ends."""
         form = await request.form
         ticked = form.getlist("object")
         if not ticked:
             raise InvalidRequest("nothing is ticked")
         items: list[Deletion] = []
         for text in ticked:
-            key, _, version = text.partition("\0")
-            await permitted_bucket(services, "DeleteObject", bucket, key)
-            items.append(Deletion(key, version or None))
+            item = _ticked(text)
+            await permitted_bucket(services, "DeleteObject", bucket, item.key)
+            items.append(item)
         results = await services.store.deletes.delete_many(bucket, current_session().principal.owner, items)
         for result in results:
             if isinstance(result, StoreError):

@@ -1,0 +1,113 @@
+"""Users and service accounts with their keys; for administrators."""
+
+from __future__ import annotations
+
+from quart import Blueprint, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from lightningstor.admin.console.access import require_admin
+from lightningstor.admin.console.guard import current_session
+from lightningstor.admin.services import AdminServices
+from lightningstor.errors import NoSuchEntity
+from lightningstor.iam.principal import PrincipalKind, Role
+from lightningstor.s3.wire.faults import InvalidRequest
+
+__all__ = ["add_pages"]
+
+
+def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
+    """List, create, change, delete; access keys."""
+    directory = services.directory
+
+    @blueprint.get("/users")
+    async def users() -> ResponseReturnValue:
+        require_admin()
+        org = request.args.get("org") or None
+        return await render_template(
+            "users.html",
+            users=directory.principals.list(org),
+            orgs=directory.organisations.list(),
+            org=org,
+            roles=list(Role),
+            fixed=directory.view.fixed,
+        )
+
+    @blueprint.post("/users")
+    async def user_create() -> ResponseReturnValue:
+        require_admin()
+        form = await request.form
+        made = await directory.principals.create(
+            form.get("id", "").strip(),
+            org_id=form.get("org", ""),
+            kind=PrincipalKind.SERVICE_ACCOUNT if form.get("service") else PrincipalKind.USER,
+            role=_role(form.get("role", "")),
+            display_name=form.get("display_name", "").strip(),
+        )
+        return redirect(url_for("console.user_page", user=made.id), 303)
+
+    @blueprint.get("/users/<user>")
+    async def user_page(user: str) -> ResponseReturnValue:
+        require_admin()
+        found = directory.principals.get(user)
+        session = current_session()
+        new_key, session.shown_once = session.shown_once, None
+        return await render_template(
+            "user.html",
+            user=found,
+            fixed=found.id in directory.view.fixed,
+            keys=directory.access_keys.list(user),
+            groups=directory.groups.list(found.org_id),
+            projects=directory.projects.list(found.org_id),
+            grants=[
+                grant
+                for grant in directory.grants.list(found.org_id)
+                if grant.principal_id == user or grant.group_id in found.groups
+            ],
+            roles=list(Role),
+            new_key=new_key,
+        )
+
+    @blueprint.post("/users/<user>")
+    async def user_change(user: str) -> ResponseReturnValue:
+        require_admin()
+        form = await request.form
+        await directory.principals.update(
+            user,
+            role=_role(form.get("role", "")),
+            groups=tuple(form.getlist("group")),
+            display_name=form.get("display_name", "").strip(),
+            email=form.get("email", "").strip(),
+            admin=bool(form.get("admin")),
+            disabled=bool(form.get("disabled")),
+            project_id=form.get("project") or None,
+        )
+        return redirect(url_for("console.user_page", user=user), 303)
+
+    @blueprint.post("/users/<user>/delete")
+    async def user_delete(user: str) -> ResponseReturnValue:
+        require_admin()
+        await directory.principals.delete(user)
+        return redirect(url_for("console.users"), 303)
+
+    @blueprint.post("/users/<user>/keys")
+    async def user_key_create(user: str) -> ResponseReturnValue:
+        """Make a key; the next page shows its secret, and no page after that."""
+        require_admin()
+        issued = await directory.access_keys.create(user)
+        current_session().shown_once = issued.record.id, issued.secret
+        return redirect(url_for("console.user_page", user=user), 303)
+
+    @blueprint.post("/users/<user>/keys/<access_key>/revoke")
+    async def user_key_revoke(user: str, access_key: str) -> ResponseReturnValue:
+        require_admin()
+        if directory.access_keys.get(access_key).principal_id != user:
+            raise NoSuchEntity("access key", access_key)
+        await directory.access_keys.revoke(access_key)
+        return redirect(url_for("console.user_page", user=user), 303)
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role(text)
+    except ValueError:
+        raise InvalidRequest(f"{text!r} is no role") from None
