@@ -50,7 +50,8 @@ def _record(endpoint: Endpoint, request_id: str, explained: Explained, request: 
     bucket = key = None
     if request.raw_path:
         with suppress(StoreError):
-            bucket, key, _ = endpoint.addressing.locate(headers.get(b"host", b""), request.raw_path)
+            target = endpoint.addressing.locate(headers.get(b"host", b""), request.raw_path)
+            bucket, key = target.bucket, target.key
     return OperationRecord(
         "s3",
         "Unmatched",

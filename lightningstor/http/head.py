@@ -83,7 +83,7 @@ class HeadParser:
         parser = self._parser or HttpRequestParser(self)
         self._parser = None
         self._url = b""
-        headers = self._headers = []
+        self._headers = headers = []
         try:
             parser.feed_data(block)
         except HttpParserUpgrade:
@@ -97,7 +97,7 @@ class HeadParser:
         version = _VERSIONS.get(block[at : at + 11])
         if version is None:
             raise _diagnose(block, None)
-        if (url[:1] != b"/" and not (url == b"*" and method == b"OPTIONS")) or method == b"CONNECT":
+        if (not url.startswith(b"/") and not (url == b"*" and method == b"OPTIONS")) or method == b"CONNECT":
             raise Refused(400, "The request target must be a path.")
         if b"#" in url:
             raise Refused(400, "The request target must not hold a fragment.")

@@ -18,16 +18,16 @@ BODIES_END: Final = b"lightningstor/data0"
 _PREFIX_SIZE = len(BODY_PREFIX)
 _KEY_SIZE = _PREFIX_SIZE + 16
 _IDS = 1 << 63
+_DIGITS: Final = b"0123456789abcdef"
+_LAST_FIRST_DIGIT: Final = ord("7")
 
 
 def body_id(key: bytes) -> int | None:
     """The id of a body's key; None for every other key."""
-    if len(key) != _KEY_SIZE or not key.startswith(BODY_PREFIX):
-        return None
     digits = key[_PREFIX_SIZE:]
-    if digits[0] > 0x37 or digits.translate(None, b"0123456789abcdef"):
+    if len(key) != _KEY_SIZE or digits.translate(None, _DIGITS) or not key.startswith(BODY_PREFIX):
         return None
-    return int(digits, 16)
+    return int(digits, 16) if digits[0] <= _LAST_FIRST_DIGIT else None
 
 
 def body_key(number: int) -> bytes:

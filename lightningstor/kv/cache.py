@@ -68,6 +68,11 @@ class RowCache:
         self._insert(row)
         return row
 
+    def holds(self, row: Row) -> bool:
+        """Whether the row is cached, so that it is its key's newest. On the way of every request."""
+        found = self._young.get(row.key) or self.find(row.key)
+        return found is row or (found is not None and found.revision == row.revision)
+
     def proves(self, check: Check) -> bool:
         """Whether the check is known to hold for a transaction that is queued now, with no checkpoint between."""
         key = check.key

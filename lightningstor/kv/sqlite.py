@@ -60,8 +60,7 @@ class SqliteKv:
 
     def is_newest(self, row: Row) -> bool:
         """As `Kv.is_newest`: True while the row is cached, False from when a transaction that writes it is queued."""
-        found = self._cache.find(row.key)
-        return found is not None and found.revision == row.revision
+        return self._cache.holds(row)
 
     @property
     def read_only_reason(self) -> str | None:
@@ -70,12 +69,13 @@ class SqliteKv:
 
     async def get(self, key: bytes) -> Row | None:
         """The key's row, or None. The same object as before while nobody has written the key and it is cached."""
+        if key.startswith(BODY_PREFIX):
+            number = body_id(key)
+            if number is not None:
+                return self._reader.body(key, number)
         row = self._cache.find(key)
         if row is not None:
             return row
-        if key.startswith(BODY_PREFIX):
-            number = body_id(key)
-            return self._reader.row(key) if number is None else self._reader.body(key, number)
         row = self._reader.row(key)
         if row is not None:
             self._cache.offer(row)

@@ -7,8 +7,10 @@ are data, `+` is a plus. (S3 API, "Virtual hosting of buckets"; RFC 3986 §2.1.)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from lightningstor.errors import InvalidBucketName, InvalidKey
 from lightningstor.s3.wire.faults import InvalidURI
@@ -18,7 +20,7 @@ __all__ = ["Addressing", "Target", "decode_key", "decode_query"]
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
-class Target(NamedTuple):
+class Target(Struct, frozen=True, gc=False):
     """What a request is about; `bucket` is None for the service itself, `key` is None for a bucket.
 
     `virtual_host` tells that the bucket came from the host name (the old signatures cover it then).
@@ -31,6 +33,8 @@ class Target(NamedTuple):
 
 _SERVICE = Target(None, None, False)
 _HOSTS_KEPT = 1024
+_PLAIN: Final = bytes(range(0x21, 0x7F)).replace(b"%", b"")
+"""What a path may consist of to be no other text once it is decoded."""
 
 
 class Addressing:
@@ -63,7 +67,14 @@ class Addressing:
         """
         if raw_path[:1] != b"/":
             raise InvalidURI()
-        if self._names_bucket(host):
+        virtual = self._seen.get(host)
+        if virtual is None:
+            virtual = self._names_bucket(host)
+        if not (virtual or raw_path.translate(None, _PLAIN)):  # by far the most
+            parts = raw_path.decode().split("/", 2)
+            if len(parts) == 3 and parts[1]:
+                return Target(parts[1], parts[2] or None, False)
+        if virtual:
             key = decode_key(raw_path[1:]) if len(raw_path) > 1 else None
             return Target(self._bucket_of_host(host.partition(b":")[0].lower()), key, True)
         if len(raw_path) == 1:
@@ -73,13 +84,11 @@ class Addressing:
 
     def _names_bucket(self, host: bytes) -> bool:
         """Whether the host is below one of the domains. Clients ask few hosts, so the answers are kept."""
-        known = self._seen.get(host)
-        if known is None:
-            name = host.partition(b":")[0].lower()
-            known = name.endswith(self._suffixes) and name not in self._domains
-            if len(self._seen) >= _HOSTS_KEPT:
-                self._seen.clear()
-            self._seen[host] = known
+        name = host.partition(b":")[0].lower()
+        known = name.endswith(self._suffixes) and name not in self._domains
+        if len(self._seen) >= _HOSTS_KEPT:
+            self._seen.clear()
+        self._seen[host] = known
         return known
 
     def _bucket_of_host(self, name: bytes) -> str:

@@ -117,14 +117,13 @@ def _locate(call: Call) -> None:
         InvalidBucketName, InvalidKey, KeyTooLong, InvalidURI
     """
     endpoint = call.endpoint
-    call.bucket, call.key, call.virtual_host = endpoint.addressing.locate(call.headers.get(b"host", b""), call.raw_path)
+    target = endpoint.addressing.locate(call.headers.get(b"host", b""), call.raw_path)
+    call.bucket, call.virtual_host = target.bucket, target.virtual_host
+    call.key = key = target.key
     if call.raw_query:
         call.query = decode_query(call.raw_query)
-    key = call.key
-    if key is not None:
-        limit = endpoint.store.limits.max_key_bytes
-        if len(key) * 4 > limit:  # no character takes more than 4 bytes
-            object_key(key, limit=limit)
+    if key is not None and len(key) > endpoint.short_key:
+        object_key(key, limit=endpoint.store.limits.max_key_bytes)
 
 
 def _match(call: Call) -> None:

@@ -48,11 +48,13 @@ class Endpoint:
     host_aliases: tuple[bytes, ...] = field(init=False)
     server_headers: tuple[tuple[bytes, bytes], tuple[bytes, bytes]] = field(init=False)
     host_id: str = field(init=False)
+    short_key: int = field(init=False)
     _request_number: int = field(init=False, default=0)
     _request_salt: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.addressing = Addressing(self.settings.domains)
+        self.short_key = self.store.limits.max_key_bytes // 4  # characters; none takes more than 4 bytes
         self.host_id = b64encode(self.world.entropy.token_bytes(33)).decode()
         self.host_aliases = tuple(alias.encode() for alias in self.settings.host_aliases)
         self.server_headers = ((b"server", SERVER_NAME), (b"x-amz-id-2", self.host_id.encode()))

@@ -207,8 +207,7 @@ class Deletion:
     if_match: str | None = None
 
 
-@frozen
-class ReadPlan:
+class ReadPlan(Struct, frozen=True, gc=False):
     """Which bytes to read: `length` from `offset`."""
 
     offset: int

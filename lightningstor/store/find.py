@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from attrs import define
+from msgspec import Struct
 from msgspec.structs import replace
 
 from lightningstor.errors import (
@@ -25,8 +26,7 @@ from lightningstor.store.tags import check_object_tags
 __all__ = ["Finder", "Found", "resolve_version"]
 
 
-@frozen
-class Found:
+class Found(Struct, frozen=True, gc=False):
     """A version and the bucket it lies in."""
 
     bucket: Bucket
@@ -77,6 +77,8 @@ class Finder:
             CurrentIsDeleteMarker: the key is deleted. VersionIsDeleteMarker: the version named is a marker.
         """
         located = await self.catalog.locate(bucket)
+        if version_id is None:
+            return _current(located, key, await self.ctx.kv.get(located.object_key(key)))
         found, _ = await self._find_row(located, key, version_id)
         return found
 
@@ -84,12 +86,9 @@ class Finder:
         bucket = located.bucket
         row = await self.ctx.kv.get(located.object_key(key))
         if version_id is None:
-            if row is None:
-                raise NoSuchKey(bucket.name, key)
-            version = OBJECT_VERSION.decode(row.value, row.key)
-            if version.delete_marker:
-                raise CurrentIsDeleteMarker(bucket.name, key, version.shown_id)
-            return Found(bucket, version), row
+            found = _current(located, key, row)
+            assert row is not None
+            return found, row
         named, named_row = await resolve_version(self.ctx.kv, bucket, key, version_id, row)
         if named is None or named_row is None:
             raise NoSuchVersion(bucket.name, key, version_id)
@@ -121,3 +120,13 @@ class Finder:
                 if isinstance(outcome, Applied):
                     return Found(located.bucket, new)
             await attempts.pause()
+
+
+def _current(located: Located, key: str, row: Row | None) -> Found:
+    """What the row of a key's current version holds."""
+    if row is None:
+        raise NoSuchKey(located.bucket.name, key)
+    version = OBJECT_VERSION.decode(row.value, row.key)
+    if version.delete_marker:
+        raise CurrentIsDeleteMarker(located.bucket.name, key, version.shown_id)
+    return Found(located.bucket, version)

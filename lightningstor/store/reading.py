@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import trio
 from attrs import define
+from msgspec import Struct
 
 from lightningstor.chunks.api import Buffer, ChunkRef
 from lightningstor.chunks.object_stream import ObjectStream
@@ -23,8 +24,7 @@ from lightningstor.store.inline import inline_crc
 __all__ = ["OpenObject", "Reads"]
 
 
-@define
-class OpenObject:
+class OpenObject(Struct, eq=False):
     """An object being read.
 
     Args:
@@ -73,20 +73,22 @@ class Reads:
     finder: Finder
 
     async def open(
-        self, bucket: str, key: str, version_id: str | None, plan: Callable[[Found], ReadPlan | None]
+        self, bucket: str, key: str, version_id: str | None, plan: Callable[[Found], ReadPlan | None] | None = None
     ) -> OpenObject:
         """Open an object for reading and read its first piece.
 
         Args:
             plan: looks at what was found and says which bytes to read (None: all), or raises: conditions, ranges.
-                It may be asked again when the object is replaced and collected in between.
+                It may be asked again when the object is replaced and collected in between. None: read all.
 
         Raises:
             What `Finder.find` and `plan` raise; BytesCorrupt, BytesMissing.
         """
         found = await self.finder.find(bucket, key, version_id)
         while True:
-            wanted = plan(found) or ReadPlan(0, found.version.size)
+            wanted = None if plan is None else plan(found)
+            if wanted is None:
+                wanted = ReadPlan(0, found.version.size)
             try:
                 return await self._open(found, wanted)
             except BytesMissing:
@@ -106,7 +108,7 @@ class Reads:
             return OpenObject(found, plan, data, complete=True)
         self.ctx.pins.hold(body.data_id)
         pieces = _BodyPieces(self.ctx, body, plan.offset, plan.length)
-        opened = OpenObject(found, plan, b"", complete=False, reads=self, pieces=pieces)
+        opened = OpenObject(found, plan, b"", complete=False, _reads=self, _pieces=pieces)
         try:
             first = await pieces.next()
         except BaseException:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightningstor.errors import InvalidBucketName, InvalidKey
-from lightningstor.s3.addressing import Addressing, decode_query
+from lightningstor.s3.addressing import Addressing, Target, decode_query
 from lightningstor.s3.wire.faults import InvalidURI
 
 ADDRESSING = Addressing(("localhost", "S3.Example.com"))
@@ -75,9 +75,9 @@ def test_every_key_survives_its_encoding(key: str, virtual_host: bool) -> None:
     except UnicodeEncodeError:
         return  # a lone surrogate, which no client can send
     if virtual_host:
-        assert ADDRESSING.locate(b"bucket.localhost", b"/" + encoded) == ("bucket", key, True)
+        assert ADDRESSING.locate(b"bucket.localhost", b"/" + encoded) == Target("bucket", key, True)
     else:
-        assert ADDRESSING.locate(b"h", b"/bucket/" + encoded) == ("bucket", key, False)
+        assert ADDRESSING.locate(b"h", b"/bucket/" + encoded) == Target("bucket", key, False)
 
 
 @pytest.mark.parametrize("path", [b"", b"bucket", b"*", b"/b/%", b"/b/%4", b"/b/%zz", b"/b/%+1", b"/%4/k"])

@@ -37,7 +37,7 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
     """An object, or a range or a part of it."""
     selection = _selection(call, request) if _is_particular(request) else None
     if selection is None:
-        opened = await call.endpoint.store.reads.open(request.bucket, request.key, request.version_id, _whole)
+        opened = await call.endpoint.store.reads.open(request.bucket, request.key, request.version_id)
     else:
         opened = await selection.open(request.bucket, request.key, request.version_id)
     try:
@@ -73,11 +73,6 @@ async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
 def _is_particular(request: ReadRequest) -> bool:
     """Whether the request is for anything else than the whole object in whatever state."""
     return request.range is not None or request.part_number is not None or is_conditional(request)
-
-
-def _whole(found: Found) -> None:
-    """The plan to read everything, unconditionally."""
-    return
 
 
 def _selection(call: Call, request: ReadRequest) -> Selection:

@@ -159,7 +159,7 @@ def _text(value: bytes) -> str:
 class _Binder:
     """One operation, compiled: what to do with each header and parameter that may be there."""
 
-    __slots__ = ("headers", "make", "metadata", "payload", "query", "required", "safe", "scope")
+    __slots__ = ("headers", "make", "metadata", "payload", "query", "required", "safe", "scope", "understood")
 
     def __init__(self, operation: Operation) -> None:
         shape = operation.input
@@ -179,6 +179,7 @@ class _Binder:
             self.headers[refusal.wire.lower().encode()] = refusal
         for attribute, member in shape.members.items():
             self._add(attribute, member)
+        self.understood = frozenset(name for name, rule in self.headers.items() if rule is _UNDERSTOOD)
 
     def _add(self, attribute: str, member: Member) -> None:
         if member.location == Location.HEADER:
@@ -195,7 +196,8 @@ class _Binder:
 
     def bind(self, values: dict[str, Any], query: Mapping[str, str], headers: Mapping[bytes, bytes]) -> None:
         """Put what is there into `values`, by attribute."""
-        self._bind_headers(values, headers)
+        if not headers.keys() <= self.understood:  # in C, for the plainest of requests
+            self._bind_headers(values, headers)
         if query:
             self._bind_query(values, query, headers)
         for attribute, member in self.required:
@@ -304,11 +306,9 @@ def bind(
         NotImplementedHere: a header, parameter or element asks for what is not implemented.
     """
     binder = _binder(operation)
-    values: dict[str, Any] = {}
-    if bucket is not None:
-        values["bucket"] = bucket
-        if key is not None:
-            values["key"] = key
+    values: dict[str, Any] = {} if bucket is None else {"bucket": bucket}
+    if key is not None:
+        values["key"] = key
     binder.bind(values, query, headers)
     if binder.payload is not None:
         attribute, member = binder.payload

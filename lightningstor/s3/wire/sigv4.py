@@ -217,7 +217,7 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
     if not found or not signature:
         raise AuthorizationHeaderMalformed(f"{_HEADER}missing Signature.")
     fields = before[17:] + rest
-    credential = (_cached_header_credential if len(fields) <= _CACHED_MAX else _header_credential)(fields)
+    credential = _cached_header_credential(fields) if len(fields) <= _CACHED_MAX else _header_credential(fields)
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
@@ -337,14 +337,15 @@ def canonical_request(
     signed: SignedRequest, method: str, raw_path: bytes, raw_query: bytes, headers: Mapping[bytes, bytes]
 ) -> bytes:
     """The canonical request, as both sides must compute it."""
-    without = None if signed.expires_s is None else b"X-Amz-Signature"
-    return _assembled(signed, method, canonical_path(raw_path), canonical_query(raw_query, without), headers)
+    query = raw_query
+    if query:
+        query = canonical_query(raw_query, None if signed.expires_s is None else b"X-Amz-Signature")
+    return _assembled(signed, method, canonical_path(raw_path), query, headers)
 
 
 def string_to_sign(signed: SignedRequest, canonical: bytes) -> bytes:
     """What the signing key signs."""
-    digest = sha256(canonical).hexdigest()
-    text = f"AWS4-HMAC-SHA256\n{signed.amz_date}\n{signed.credential.scope}\n{digest}"
+    text = f"AWS4-HMAC-SHA256\n{signed.amz_date}\n{signed.credential.scope}\n{sha256(canonical).hexdigest()}"
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -388,8 +389,8 @@ def verify(
     if strict_region and credential.region != region:
         _refuse_region(signed, region)
     names = credential.name_set
-    for name in headers:
-        if name[:6] == b"x-amz-" and name not in names:
+    for name in headers.keys() - names:
+        if name.startswith(b"x-amz-"):
             _refuse_unsigned(names, headers)
     if b"host" not in names:
         _refuse_unsigned(names, headers)
