@@ -83,7 +83,7 @@ class HeadParser:
         parser = self._parser or HttpRequestParser(self)
         self._parser = None
         self._url = b""
-        self._headers = headers = []
+        headers = self._headers = []
         try:
             parser.feed_data(block)
         except HttpParserUpgrade:
