@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.client.conftest import site_of
 from tests.conftest import StartDaemon
 
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -51,3 +52,29 @@ def test_first_steps_boto3(launch_daemon: StartDaemon) -> None:
     assert lines[:3] == ["Hello", "first has the lock", "second was too late: PreconditionFailed"]
     assert lines[3].startswith(daemon.s3_url)
     assert lines[4:] == ["greeting 5", "lock 5"]
+
+
+def test_first_steps_grpc(launch_daemon: StartDaemon) -> None:
+    """SPEC §4.4: a bucket, an object, a stream, an upload in parts, by hand and at once."""
+    site = site_of(launch_daemon())
+    assert run("first_steps_grpc.py", LIGHTNINGSTOR_GRPC_URL=site.url, LIGHTNINGSTOR_TOKEN=site.token) == [
+        "etag 65a8e27d8879283831b664bd8b7f0ad4",
+        "text/plain 13",
+        "Hello, World!",
+        "refused PreconditionFailed",
+        "in parts 5242892",
+        "uploaded 12582912",
+    ]
+
+
+def test_platform_grpc(launch_daemon: StartDaemon, tmp_path: Path) -> None:
+    """SPEC, Appendix D: VM images, of which a part is read, and backups with versions."""
+    image = tmp_path / "image.raw"
+    image.write_bytes(os.urandom(20 << 20))
+    site = site_of(launch_daemon())
+    environment = {"LIGHTNINGSTOR_GRPC_URL": site.url, "LIGHTNINGSTOR_TOKEN": site.token}
+    assert run("platform_grpc.py", str(image), **environment) == [
+        "org-1/debian-13/2 512",
+        "db.dump tuesday latest",
+        "db.dump monday ",
+    ]
