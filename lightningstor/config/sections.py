@@ -448,7 +448,7 @@ class AuditSettings(Section):
         False, "Have lines on the disk before the next are taken: then a power cut loses no more than kill -9 does."
     )
     batch_milliseconds: int = option(
-        50,
+        200,
         "How long lines are gathered before they are written together; kill -9 loses those of this time.",
         rule=Bounds(1, 10_000),
     )

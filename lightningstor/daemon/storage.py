@@ -14,7 +14,10 @@ from lightningstor.chunks.budget import BufferBudget
 from lightningstor.chunks.manager import open_chunk_manager
 from lightningstor.config import Config, LimitsSettings
 from lightningstor.daemon.datadir import DataDirectory, default_root, open_data_directory
+from lightningstor.daemon.gauges import commit_meter, show_buffers, show_metadata
 from lightningstor.kv.api import Kv
+from lightningstor.kv.statistics import OnBatch
+from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World
 from lightningstor.store.api import StoreLimits
 from lightningstor.store.store import Store, open_store
@@ -69,8 +72,11 @@ def store_limits(limits: LimitsSettings) -> StoreLimits:
 
 
 @asynccontextmanager
-async def open_storage(config: Config, world: World) -> AsyncIterator[Storage]:
+async def open_storage(config: Config, world: World, metrics: Metrics | None = None) -> AsyncIterator[Storage]:
     """Open everything that holds data; it is closed, with all commits drained, when the context ends.
+
+    Args:
+        metrics: show its figures.
 
     Raises:
         StoreLocked, FormatTooNew, DataDirectoryUnusable, BytesCorrupt: the directory cannot be used.
@@ -81,22 +87,28 @@ async def open_storage(config: Config, world: World) -> AsyncIterator[Storage]:
             opening = open_data_directory(data_root(config))
             directory = await world.blocking.run(opening.__enter__)
             stack.push(opening)
-        kv = await _open_kv(stack, config, directory, world)
+        kv = await _open_kv(stack, config, directory, world, None if metrics is None else commit_meter(metrics))
         chunks, chunk_health = await _open_chunks(stack, config, directory, world)
+        budget = BufferBudget(config.storage.buffer_budget_bytes)
         manager = await stack.enter_async_context(
             open_chunk_manager(
                 chunks,
                 world=world,
                 chunk_size=config.storage.chunk_size_bytes,
-                budget=BufferBudget(config.storage.buffer_budget_bytes),
+                budget=budget,
                 workers=config.storage.threads,
             )
         )
+        if metrics is not None:
+            show_metadata(metrics, kv)
+            show_buffers(metrics, budget, lambda: manager.workers.queued)
         store = await stack.enter_async_context(open_store(kv, manager, world, store_limits(config.limits)))
         yield Storage(store, kv, directory, {"metadata": lambda: kv.read_only_reason, "storage": chunk_health})
 
 
-async def _open_kv(stack: AsyncExitStack, config: Config, directory: DataDirectory | None, world: World) -> Kv:
+async def _open_kv(
+    stack: AsyncExitStack, config: Config, directory: DataDirectory | None, world: World, on_batch: OnBatch | None
+) -> Kv:
     if directory is None:
         from lightningstor.kv.memory import MemoryKv
 
@@ -104,7 +116,9 @@ async def _open_kv(stack: AsyncExitStack, config: Config, directory: DataDirecto
     from lightningstor.kv.sqlite import open_sqlite_kv
 
     file = directory.metadata / "lightningstor.db"
-    return await stack.enter_async_context(open_sqlite_kv(file, world, cache_bytes=config.metadata.cache_bytes))
+    return await stack.enter_async_context(
+        open_sqlite_kv(file, world, cache_bytes=config.metadata.cache_bytes, on_batch=on_batch)
+    )
 
 
 async def _open_chunks(

@@ -29,6 +29,7 @@ from lightningstor.daemon.endpoints import (
     s3_server,
     server_tls,
 )
+from lightningstor.daemon.gauges import show_jobs
 from lightningstor.daemon.grpc_port import grpc_server
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import Access, open_access, prepare_identity
@@ -153,7 +154,7 @@ class _Daemon:
         """Start everything, stay until told to stop, stop everything."""
         if not in_memory(self.config):
             logger.info("data directory %s", data_root(self.config))
-        async with open_storage(self.config, self.world) as storage:
+        async with open_storage(self.config, self.world, self.metrics) as storage:
             access = await self._access(storage)
             tls = await self.world.blocking.run(server_tls, self.config, self.metrics)
             await provision(storage.store, self.config)
@@ -165,6 +166,7 @@ class _Daemon:
                 access = evolve(access, authorizer=authorizer)
                 endpoint = s3_endpoint(self.config, self.world, storage.store, access, watching.observer)
                 administration = self._administration(endpoint, access)
+                show_jobs(self.metrics, administration.jobs)
                 for job in administration.jobs:
                     jobs.start_soon(run_job, job)
                 if tls is not None:
@@ -211,6 +213,9 @@ class _Daemon:
                 s3_address = Address(*listeners[0].address)
                 administration.bound(s3_address, tls=tls is not None)
                 rpc, grpc_address = await self._start_grpc(grpc, endpoint, access, readiness, tls)
+                if rpc is not None:
+                    connections = rpc.connections
+                    self.metrics.gauge("grpc_connections", "Open connections of gRPC.", lambda: len(connections))
                 bound = Bound(str(s3_address), grpc_address, admin_address, tls is not None)
                 logger.info("ready", extra={name: where for name, where in bound.as_dict().items() if where})
                 task_status.started(bound)

@@ -77,6 +77,26 @@ class _Reading:
     grows: bool
 
 
+@define(slots=True)
+class Histogram:
+    """Counts values by size.
+
+    Args:
+        bounds: upper bounds of the buckets, rising; a last one is open.
+    """
+
+    name: str
+    meaning: str
+    bounds: tuple[float, ...]
+    counts: list[int]
+    total: float = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
 class Metrics:
     """Counts what the daemon does; the `Observer` that others stand before. Used from the event loop's thread only."""
 
@@ -88,6 +108,7 @@ class Metrics:
         self._sizes = [0] * (len(SIZE_BOUNDS) + 1)
         self._sizes_sum = 0
         self._readings: dict[tuple[str, tuple[tuple[str, str], ...]], _Reading] = {}
+        self._histograms: list[Histogram] = []
         self._registry: CollectorRegistry | None = None
 
     def totals(self) -> Totals:
@@ -136,6 +157,12 @@ class Metrics:
             name = _OTHER
         return meters.setdefault(name, OperationMeter([0] * len(_STATUS_CLASSES), [0] * (len(DURATION_BOUNDS) + 1)))
 
+    def histogram(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Histogram:
+        """A histogram `lightningstor_{name}`, to be fed by whoever asked for it."""
+        made = Histogram(f"lightningstor_{name}", meaning, bounds, [0] * (len(bounds) + 1))
+        self._histograms.append(made)
+        return made
+
     def counter(self, name: str, meaning: str, read: Callable[[], float], **labels: str) -> None:
         """Show what `read` returns, which only grows, at each scrape as the counter `lightningstor_{name}_total`."""
         self._readings[name, tuple(labels.items())] = _Reading(f"lightningstor_{name}", meaning, read, labels, True)
@@ -166,7 +193,7 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """The families, as prometheus_client asks for them."""
         yield from self._request_families()
-        yield self._size_family()
+        yield from self._size_families()
         yield from self._reading_families()
 
     def _request_families(self) -> Iterator[Metric]:
@@ -203,12 +230,16 @@ class Metrics:
             events.add_metric([kind], count)
         yield events
 
-    def _size_family(self) -> Metric:
+    def _size_families(self) -> Iterator[Metric]:
         from prometheus_client.core import HistogramMetricFamily
 
         sizes = HistogramMetricFamily("lightningstor_object_size_bytes", "Sizes of the objects written and read.")
         sizes.add_metric([], _cumulative(SIZE_BOUNDS, self._sizes), float(self._sizes_sum))
-        return sizes
+        yield sizes
+        for histogram in self._histograms:
+            family = HistogramMetricFamily(histogram.name, histogram.meaning)
+            family.add_metric([], _cumulative(histogram.bounds, histogram.counts), histogram.total)
+            yield family
 
     def _reading_families(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

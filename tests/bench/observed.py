@@ -31,7 +31,7 @@ from lightningstor.observe.metrics import Metrics
 from lightningstor.observe.record import OperationRecord
 from lightningstor.observe.sinks import RotatingFile
 from lightningstor.store.api import StoreLimits
-from tests.bench.app_get import PAYLOAD, Request
+from tests.bench.app_get import PAYLOAD, Request, signed_request
 from tests.harness.daemon import RunningDaemon, start_daemon
 from tests.harness.outputs import DaemonOutputs
 from tests.s3.client import Client
@@ -74,30 +74,6 @@ def summary(name: str, off: list[float], on: list[float]) -> str:
     )
 
 
-def _request(client: Client) -> Request:
-    headers = {"host": client.host, "user-agent": _AGENT}
-    headers |= client.sign("GET", "/bench/object", "", headers, hashlib.sha256(b"").hexdigest())
-    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    async def respond(status: int, headers: object, body: object = b"", more_body: bool = False) -> None:
-        assert status == 200
-
-    async def send() -> None:
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "scheme": "http",
-            "raw_path": b"/bench/object",
-            "query_string": b"",
-            "headers": pairs,
-            "client": ("127.0.0.1", 50000),
-            "extensions": {"lightningstor.respond": respond},
-        }
-        await client.app(scope, None, None)
-
-    return send
-
-
 async def _round(request: Request) -> float:
     started = time.process_time()
     for number in range(_REQUESTS):
@@ -119,7 +95,10 @@ async def in_process(pairs: int) -> None:
             services: list[Service] = [quiet, service_over(store, observer=log)]
             assert (await services[0].client().put("/bench")).status == 200
             assert (await services[0].client().put("/bench/object", PAYLOAD)).status == 200
-            requests = [_request(service.client()) for service in services]
+            requests = [
+                signed_request(service.client(), "GET", "/bench/object", **{"user-agent": _AGENT})
+                for service in services
+            ]
             for request in requests:
                 for _ in range(_WARMTH):
                     await request()
@@ -188,7 +167,7 @@ def daemons(pairs: int, seconds: int) -> None:
 
 
 def _fill(daemon: RunningDaemon) -> None:
-    from tests.faults.signed_http import SignedHttp
+    from tests.harness.signed_http import SignedHttp
 
     client = SignedHttp(daemon.addresses["s3"], daemon.access_key, daemon.secret_key)
     assert client.request("PUT", "/bench").status == 200

@@ -87,7 +87,7 @@ async def test_usage_counts_objects_bytes_and_uploads() -> None:
             await store.buckets.create(name, OWNER, org_id="default", project_id=None, region="us-east-1")
             await store.puts.put(name, "key", ObjectDraft(OWNER), Content(b"x" * 1000), WriteConditions())
         await store.uploads.create("one", "big", UploadDraft(ObjectDraft(OWNER)))
-        await usage.count(store.ctx.kv)
+        await usage.count(store)
     shown = metrics.render().decode()
     assert "\nlightningstor_objects_total 2.0\n" in shown
     assert "\nlightningstor_storage_bytes 2000.0\n" in shown
