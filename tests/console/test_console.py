@@ -238,7 +238,7 @@ def test_an_upload_that_was_cut_off_goes_on(visit: Visit, s3: SignedHttp, tmp_pa
     third = re.compile(r"/s3/.*partNumber=3")
     page.route(third, lambda route: None)
     page.set_input_files("#files", tmp_path / "cut.bin")
-    page.wait_for_function("document.querySelector('#uploads progress')?.value >= 32 * 2 ** 20")
+    page.wait_for_function("() => document.querySelector('#uploads progress')?.value >= 32 * 2 ** 20")
     page.wait_for_timeout(300)  # the last bytes have left; now the parts' answers come
     page.unroute(third)
     visit.go("/buckets/pictures/")
