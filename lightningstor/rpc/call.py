@@ -137,7 +137,8 @@ class RpcCall:
             if self._over:
                 return None
             self._arrived = trio.Event()
-            await self._let_in()
+            if await self._let_in():
+                deadline = trio.current_time() + self._connection.limits.message_s
             self._reading = True
             try:
                 await self._wait_for_data(deadline)
@@ -171,25 +172,29 @@ class RpcCall:
                 StatusCode.DEADLINE_EXCEEDED, f"no whole message has come for {seconds:g} seconds", "RequestTimeout"
             )
 
-    async def _let_in(self) -> None:
-        """Let the client send the message that the handler is about to wait for, whatever its size."""
+    async def _let_in(self) -> bool:
+        """Let the client send the message that the handler is about to wait for, whatever its size.
+
+        Says whether room had to be found for it, which is not the client's fault if it takes long.
+        """
         size = self._reader.announced
-        if size > self._least_room:
+        large = size > self._least_room
+        if large:
             await self._connection.room.take(size)
             self._room = size
         if self._owed:
             owed, self._owed = self._owed, 0
             await self._connection.give_room(self.stream_id, owed)
+        return large
 
     def _give_back_room(self) -> None:
         if self._room:
             self._connection.room.give_back(self._room)
             self._room = 0
 
-    async def messages(self, kind: Any) -> AsyncIterator[Any]:
+    def messages(self, kind: Any) -> AsyncIterator[Any]:
         """The client's messages, parsed as `kind`."""
-        while (raw := await self.receive()) is not None:
-            yield parse(kind, raw)
+        return _Messages(self, kind)
 
     async def one_message(self, kind: Any) -> Any:
         """The one message of a unary request. Its room is held until the call's end.
@@ -222,6 +227,23 @@ class RpcCall:
             data = message.SerializeToString()
             self.bytes_out += len(data)
             await self._connection.send_message(self, [prefix(len(data)) + data], last)
+
+
+class _Messages:
+    """A call's messages. No generator: nobody has to close it."""
+
+    def __init__(self, call: RpcCall, kind: Any) -> None:
+        self._call = call
+        self._kind = kind
+
+    def __aiter__(self) -> _Messages:
+        return self
+
+    async def __anext__(self) -> Any:
+        raw = await self._call.receive()
+        if raw is None:
+            raise StopAsyncIteration
+        return parse(self._kind, raw)
 
 
 def parse(kind: Any, raw: bytes) -> Any:

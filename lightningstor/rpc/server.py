@@ -107,7 +107,7 @@ class RpcServer:
         self._ready = ready
         self._explain = explain
         self._backing = backing
-        self._empty = trio.Event()
+        self._fewer = trio.Event()
         self._stopping = trio.Event()
         self.limits = limits or RpcLimits()
         self.room = MessageRoom(self.limits.room_bytes)
@@ -139,9 +139,13 @@ class RpcServer:
 
     async def wait_no_connections(self) -> None:
         """Return when no client is connected."""
-        while self.connections:
-            self._empty = trio.Event()
-            await self._empty.wait()
+        await self.wait_no_connections_but(0)
+
+    async def wait_no_connections_but(self, number: int) -> None:
+        """Return when at most so many clients are connected."""
+        while len(self.connections) > number:
+            self._fewer = trio.Event()
+            await self._fewer.wait()
 
     async def _end_calls(self) -> None:
         if self._health is not None:
@@ -204,8 +208,7 @@ class RpcServer:
             await connection.run()
         finally:
             self.connections.discard(connection)
-            if not self.connections:
-                self._empty.set()
+            self._fewer.set()
 
     def _next_request_id(self) -> str:
         """As those of S3 (`lightningstor.s3.endpoint`): a name that no other call of this process has."""

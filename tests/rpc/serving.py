@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import grpc
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from google.protobuf import empty_pb2
 
 from lightningstor.daemon.grpc_port import explain_to_grpc, operation_rows
@@ -31,6 +31,9 @@ T = TypeVar("T")
 buckets: Any = bucket_service_pb2
 objects: Any = object_service_pb2
 types: Any = types_pb2
+
+CHECKED = b"\x08\x01"
+"""HealthCheckResponse, serving."""
 
 ANSWERS = {
     "CreateBucket": types.Bucket,
@@ -167,54 +170,89 @@ def failed(error: grpc.RpcError) -> Failed:
     return Failed(error.code().name, info.reason, error.details(), dict(info.metadata))
 
 
-@frozen
 class Remote:
-    """ObjectService and BucketService through grpcio."""
+    """ObjectService and BucketService through a foreign client."""
 
-    channel: grpc.Channel
-    metadata: tuple[tuple[str, str], ...] = (("authorization", "Bearer token-root"),)
+    def request(self, method: str, fields: dict[str, Any]) -> tuple[str, Any]:
+        """The service that has the method, and the request out of its fields; of a stream an iterator."""
+        messages = buckets if "Bucket" in method else objects
+        service = "BucketService" if messages is buckets else "ObjectService"
+        if method == "UploadPart":
+            return service, fields["parts"]
+        return service, getattr(messages, f"{method}Request")(**fields)
 
-    def called(self, name: str) -> Remote:
-        """The same channel on another person's behalf; "" for nobody's."""
-        return Remote(self.channel, (("authorization", f"Bearer token-{name}"),) if name else ())
-
-    def call(self, method: str, timeout: float = 20, **fields: Any) -> Any:
+    async def call(self, method: str, **fields: Any) -> Any:
         """Do a call; of one that streams its answer, all messages.
 
         Raises:
             Failed
         """
-        messages = buckets if "Bucket" in method and method != "ListObjects" else objects
-        service = "BucketService" if messages is buckets else "ObjectService"
-        answer = ANSWERS.get(method) or getattr(messages, f"{method}Response")
+        raise NotImplementedError
+
+    async def fails(self, method: str, **fields: Any) -> Failed:
+        """How a call fails."""
+        try:
+            await self.call(method, **fields)
+        except Failed as error:
+            return error
+        raise AssertionError(f"{method} succeeded")
+
+    async def get(self, bucket: str, key: str, **fields: Any) -> bytes:
+        """The content of an object."""
+        messages = await self.call("GetObject", bucket=bucket, key=key, **fields)
+        assert all(len(message.content) <= 1 << 20 for message in messages)
+        return b"".join(message.content for message in messages)
+
+    async def put(self, bucket: str, key: str, content: bytes = b"", **fields: Any) -> Any:
+        """Store an object."""
+        return await self.call("PutObject", bucket=bucket, key=key, content=content, **fields)
+
+    async def upload(self, bucket: str, key: str, parts: Sequence[bytes], **fields: Any) -> Any:
+        """Store an object in parts."""
+        begun = await self.call("CreateMultipartUpload", bucket=bucket, key=key, **fields)
+        taken = [
+            await self.call("UploadPart", parts=part_messages(begun.upload_id, number, part))
+            for number, part in enumerate(parts, 1)
+        ]
+        listed = [objects.CompletedPart(part_number=at, etag=part.etag) for at, part in enumerate(taken, 1)]
+        return await self.call(
+            "CompleteMultipartUpload", bucket=bucket, key=key, upload_id=begun.upload_id, parts=listed
+        )
+
+
+def bearer(name: str) -> tuple[tuple[str, str], ...]:
+    """The metadata of a person of the tests; "" for nobody's."""
+    return (("authorization", f"Bearer token-{name}"),) if name else ()
+
+
+@frozen
+class GrpcioRemote(Remote):
+    """Through grpcio, in a thread."""
+
+    channel: grpc.Channel
+    metadata: tuple[tuple[str, str], ...] = bearer("root")
+
+    def called(self, name: str) -> GrpcioRemote:
+        """On another person's behalf; "" for nobody's."""
+        return evolve(self, metadata=bearer(name))
+
+    async def call(self, method: str, **fields: Any) -> Any:
+        return await in_thread(lambda: self.call_now(method, **fields))
+
+    def call_now(self, method: str, **fields: Any) -> Any:
+        """As `call`, from a thread."""
+        service, request = self.request(method, fields)
+        answer = ANSWERS.get(method) or getattr(buckets if service == "BucketService" else objects, f"{method}Response")
         name = f"/lightningstor.v1.{service}/{method}"
-        options = {"timeout": timeout, "metadata": self.metadata}
+        options: dict[str, Any] = {"timeout": 20, "metadata": self.metadata}
         try:
             if method == "UploadPart":
-                made = self.channel.stream_unary(name, _serialize, answer.FromString)
-                return made(iter(fields["parts"]), **options)
-            request = getattr(messages, f"{method}Request")(**fields)
+                return self.channel.stream_unary(name, _serialize, answer.FromString)(iter(request), **options)
             if method == "GetObject":
                 return list(self.channel.unary_stream(name, _serialize, answer.FromString)(request, **options))
             return self.channel.unary_unary(name, _serialize, answer.FromString)(request, **options)
         except grpc.RpcError as error:
             raise failed(error) from None
-
-    def fails(self, method: str, **fields: Any) -> Failed:
-        """How a call fails."""
-        try:
-            self.call(method, **fields)
-        except Failed as error:
-            return error
-        raise AssertionError(f"{method} succeeded")
-
-    def get(self, bucket: str, key: str, **fields: Any) -> bytes:
-        """The content of an object."""
-        return b"".join(message.content for message in self.call("GetObject", bucket=bucket, key=key, **fields))
-
-    def put(self, bucket: str, key: str, content: bytes = b"", **fields: Any) -> Any:
-        """Store an object."""
-        return self.call("PutObject", bucket=bucket, key=key, content=content, **fields)
 
 
 def _serialize(message: Any) -> bytes:
@@ -230,10 +268,10 @@ def part_messages(upload_id: str, number: int, content: bytes, piece: int = 1 <<
 
 
 @asynccontextmanager
-async def remote(port: int) -> AsyncIterator[Callable[[Callable[[Remote], T]], Any]]:
-    """Runs functions of a `Remote` in a thread; its channel is closed at the end."""
+async def remote(port: int) -> AsyncIterator[GrpcioRemote]:
+    """A foreign client of the server on that port."""
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
     try:
-        yield lambda work: in_thread(lambda: work(Remote(channel)))
+        yield GrpcioRemote(channel)
     finally:
         await in_thread(channel.close)
