@@ -21,8 +21,8 @@ from lightningstor.store.fsck import fsck
 from lightningstor.store.quotas import QuotaScope
 from lightningstor.store.references import Kind
 from tests.conftest import Figure, StartDaemon
-from tests.faults.signed_http import Answer, SignedHttp
 from tests.harness.daemon import RunningDaemon
+from tests.harness.signed_http import Answer, SignedHttp
 
 pytestmark = pytest.mark.proof
 
