@@ -241,12 +241,13 @@ class GroupCommit:
             self._sleeper = None
 
     async def _gather(self, previous: int) -> None:
-        """Let the event loop go round while fewer are queued than the previous batch held, but for an eighth and one.
+        """Let the event loop go round until the callers of the previous batch are back, but for an eighth and one.
 
-        The callers of that one have just been woken, and most come back. Without this, the one transaction that
-        missed the previous batch goes to the disk alone, whatever the load: every second flush would be for one.
+        They have just been woken, and most come back at once. Without this, the one transaction that missed the
+        previous batch goes to the disk alone, whatever the load: every second flush would be for one.
         """
-        enough = previous - previous // 8 - 1
+        expected = previous + self._depth
+        enough = expected - expected // 8 - 1
         for _ in range(_GATHERING_ROUNDS):
             if self._depth >= enough:
                 return
