@@ -15,7 +15,7 @@ import apsw
 from attrs import frozen
 
 from lightningstor.kv.api import ABSENT, Applied, Outcome, Row, Txn, TxnConflict
-from lightningstor.kv.bodies import body_id
+from lightningstor.kv.bodies import BODY_KEY_BYTES, body_id
 from lightningstor.ports import Clock
 
 __all__ = ["BatchWriter", "DeviceFailed", "DeviceFull", "Settled"]
@@ -157,13 +157,18 @@ class BatchWriter:
             key = add.key
             count = counters.get(key)
             if count is None:
-                try:
-                    count = self._counter(key, overlay)
-                except ValueError as error:
-                    return error
+                held = overlay.get(key)
+                if held is not None and type(held[0]) is int:
+                    count = held[0]
+                else:
+                    try:
+                        count = self._counter(key, overlay)
+                    except ValueError as error:
+                        return error
             count += add.delta
-            if add.ceiling is not None and count > add.ceiling and add.delta > 0:
-                return TxnConflict(key, add.ceiling)
+            ceiling = add.ceiling
+            if ceiling is not None and count > ceiling and add.delta > 0:
+                return TxnConflict(key, ceiling)
             counters[key] = count
         self._revision = revision = self._revision + 1
         for key in txn.deletes:
@@ -205,7 +210,7 @@ class BatchWriter:
         deletes: list[tuple[bytes]] = []
         body_deletes: list[tuple[int]] = []
         for key, written in overlay.items():
-            number = body_id(key)
+            number = body_id(key) if len(key) == BODY_KEY_BYTES else None
             if written is None:
                 if number is None:
                     deletes.append((key,))

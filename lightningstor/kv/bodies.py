@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["BODIES_END", "BODY_PREFIX", "bodies_between", "body_id", "body_key"]
+__all__ = ["BODIES_END", "BODY_KEY_BYTES", "BODY_PREFIX", "bodies_between", "body_id", "body_key"]
 
 BODY_PREFIX: Final = b"lightningstor/data/"
 BODIES_END: Final = b"lightningstor/data0"
 """The least key behind all that begin with `BODY_PREFIX`."""
 
-_PREFIX_SIZE = len(BODY_PREFIX)
-_KEY_SIZE = _PREFIX_SIZE + 16
+_PREFIX_SIZE: Final = len(BODY_PREFIX)
+BODY_KEY_BYTES: Final = _PREFIX_SIZE + 16
+"""The length of every body's key."""
+
 _IDS = 1 << 63
 _DIGITS: Final = b"0123456789abcdef"
 _LAST_FIRST_DIGIT: Final = ord("7")
@@ -25,7 +27,7 @@ _LAST_FIRST_DIGIT: Final = ord("7")
 def body_id(key: bytes) -> int | None:
     """The id of a body's key; None for every other key."""
     digits = key[_PREFIX_SIZE:]
-    if len(key) != _KEY_SIZE or digits.translate(None, _DIGITS) or not key.startswith(BODY_PREFIX):
+    if len(key) != BODY_KEY_BYTES or digits.translate(None, _DIGITS) or not key.startswith(BODY_PREFIX):
         return None
     return int(digits, 16) if digits[0] <= _LAST_FIRST_DIGIT else None
 

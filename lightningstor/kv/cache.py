@@ -7,6 +7,8 @@ whatever is found here is the newest committed row, whichever connection somebod
 transaction checks can be held against what is here when it is queued: nobody writes the key before it, so a check that
 holds then needs no look by the writer. That is every check of a PUT, whose bucket and key were read just before.
 
+Counters are not cached, as every PUT would take them out again: a key that was once added to is left aside.
+
 Recency is kept in two generations: what is found in the old one moves to the young one; when the young one is half
 of the whole, it becomes the old one, and the old one goes. A hit costs a dict's look-up and no bookkeeping.
 """
@@ -32,10 +34,12 @@ class RowCache:
 
     Args:
         max_bytes: what keys, values and overhead of all entries may take together; 0 turns the cache off.
+        counters: how many counters are left aside; any further ones are treated like other rows.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, *, counters: int = 65_536) -> None:
         self.max_bytes = max_bytes
+        self._max_counters = counters
         self.hits = 0
         self.misses = 0
         self._young: dict[bytes, Row] = {}
@@ -44,6 +48,7 @@ class RowCache:
         self._old_bytes = 0
         self._absent: set[bytes] = set()
         self._queued: dict[bytes, int] = {}
+        self._counters: set[bytes] = set()
 
     @property
     def size(self) -> int:
@@ -83,12 +88,12 @@ class RowCache:
 
     def offer(self, row: Row) -> None:
         """Take a row just read from the store, on the thread that queues transactions, with no checkpoint between."""
-        if row.key not in self._queued:
+        if row.key not in self._queued and row.key not in self._counters:
             self._insert(row)
 
     def offer_absent(self, key: bytes) -> None:
         """The same for a key that was found to have no row."""
-        if self.max_bytes and key not in self._queued:
+        if self.max_bytes and key not in self._queued and key not in self._counters:
             if len(self._absent) >= _ABSENT_KEYS:
                 self._absent.clear()
             self._absent.add(key)
@@ -98,17 +103,33 @@ class RowCache:
         if not self.max_bytes:
             return []
         keys = [put.key for put in txn.puts]
-        keys += txn.deletes
-        keys += [add.key for add in txn.adds]
-        queued, young, old = self._queued, self._young, self._old
-        self._absent.difference_update(keys)
+        if txn.deletes:
+            keys += txn.deletes
+        queued, young, old, absent = self._queued, self._young, self._old, self._absent
         for key in keys:
-            if key in young:
-                self._young_bytes -= _size(young.pop(key))
-            elif key in old:
-                self._old_bytes -= _size(old.pop(key))
+            if key in absent:
+                absent.remove(key)
+            elif key in young or key in old:
+                self._remove(key)
             queued[key] = queued.get(key, 0) + 1
+        counters = self._counters
+        for add in txn.adds:
+            key = add.key
+            if key not in counters:
+                absent.discard(key)
+                self._remove(key)
+                if len(counters) < self._max_counters:
+                    counters.add(key)
+                else:
+                    keys.append(key)
+                    queued[key] = queued.get(key, 0) + 1
         return keys
+
+    def _remove(self, key: bytes) -> None:
+        if key in self._young:
+            self._young_bytes -= _size(self._young.pop(key))
+        elif key in self._old:
+            self._old_bytes -= _size(self._old.pop(key))
 
     def release(self, keys: list[bytes]) -> None:
         """A transaction with these keys is settled, or was withdrawn."""
@@ -123,9 +144,10 @@ class RowCache:
     def renew(self, rows: Iterable[Row]) -> None:
         """These rows were committed just now, in the order of commits; their transactions have been released."""
         if self.max_bytes:
-            queued = self._queued
+            queued, counters = self._queued, self._counters
             for row in rows:
-                if row.key not in queued:
+                key = row.key
+                if key not in queued and key not in counters:
                     self._insert(row)
 
     def clear(self) -> None:

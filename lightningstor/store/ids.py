@@ -45,5 +45,10 @@ class IdClock:
         return f"{self._tick(0):016x}{self._entropy.token_bytes(_RANDOM_BYTES).hex()}"
 
     def _tick(self, after: int) -> int:
-        self._last = max(self._clock.now_ms() << 16, self._last + 1, after + 1)
-        return self._last
+        tick = self._clock.now_ms() << 16
+        if tick <= self._last:
+            tick = self._last + 1
+        if tick <= after:
+            tick = after + 1
+        self._last = tick
+        return tick

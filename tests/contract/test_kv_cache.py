@@ -52,9 +52,10 @@ async def test_queued_keys_bypass_the_cache(tmp_path: Path) -> None:
             scope.cancel()
             gate.let_through()
         hits = kv.statistics().cache_hits
-        seen = await kv.get_many([b"a", b"n"])
-        assert [row and row.value for row in seen] == [b"2", b"2"]
-        assert kv.statistics().cache_hits == hits + 2
+        for _ in range(2):
+            seen = await kv.get_many([b"a", b"n"])
+            assert [row and row.value for row in seen] == [b"2", b"2"]
+        assert kv.statistics().cache_hits == hits + 2  # of b"a" both times; counters are not cached
         assert await kv.get(b"b") is None
 
 
