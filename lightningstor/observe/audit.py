@@ -192,15 +192,13 @@ class AuditLog:
         lines = b""
         deadline = inf
         while True:
-            try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_let_the_thread_run)
-                    await self._blocking.run(self._write, part, lines)
-                    nursery.cancel_scope.cancel()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_let_the_thread_run)
+                lines, error = await self._blocking.run(self._write, part, lines)
+                nursery.cancel_scope.cancel()
+            if error is None:
                 return True
-            except _WriteFailed as failed:
-                lines = failed.lines
-                self._failed(failed.reason)
+            self._failed(error.strerror or str(error))
             if not self._stopping.is_set():
                 with trio.move_on_after(self._limits.retry_s):
                     await self._stopping.wait()
@@ -210,13 +208,18 @@ class AuditLog:
             else:
                 return False
 
-    def _write(self, records: Sequence[OperationRecord | AuditGap], lines: bytes) -> None:
-        """In a thread: encode the records, unless that was done at an earlier attempt, and write the lines."""
+    def _write(self, records: Sequence[OperationRecord | AuditGap], lines: bytes) -> tuple[bytes, OSError | None]:
+        """In a thread: encode the records, unless that was done at an earlier attempt, and write the lines.
+
+        Returns:
+            The lines, and why they could not be written.
+        """
         lines = lines or self._encode_lines(records)
         try:
             self._sink.write(lines)
         except OSError as error:
-            raise _WriteFailed(lines, error.strerror or str(error)) from error
+            return lines, error
+        return lines, None
 
     def _failed(self, reason: str) -> None:
         self.failures += 1
@@ -290,10 +293,3 @@ async def _let_the_thread_run() -> None:
 @lru_cache(maxsize=4)
 def _second_text(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-class _WriteFailed(Exception):
-    def __init__(self, lines: bytes, reason: str) -> None:
-        super().__init__(reason)
-        self.lines = lines
-        self.reason = reason
