@@ -15,6 +15,7 @@ __all__ = [
     "BadDigest",
     "BucketAlreadyExists",
     "BucketAlreadyOwnedByYou",
+    "BucketNamesFixed",
     "BucketNotEmpty",
     "BytesCorrupt",
     "BytesMissing",
@@ -112,6 +113,13 @@ class BucketNotEmpty(StoreError):
     """A bucket that still holds a version or a delete marker cannot be deleted."""
 
     bucket: str
+
+
+@define(slots=True)
+class BucketNamesFixed(StoreError):
+    """Whether bucket names are global or scoped cannot be changed while the store has buckets."""
+
+    stored: str
 
 
 @define(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from lightningstor.config.load import DEFAULT, Loaded
 from lightningstor.config.problems import ConfigError
-from lightningstor.config.sections import Config
+from lightningstor.config.sections import BucketSettings, Config
 
 __all__ = ["DEV_ACCESS_KEY", "DEV_SECRET_KEY", "check", "problems_of"]
 
@@ -42,8 +42,6 @@ def _not_here(config: Config) -> Iterator[tuple[str, str]]:
         yield "storage.backend", 'this version has no "distributed" yet; use "local" or "memory"'
     if config.storage.distributed.nodes:
         yield "storage.distributed.nodes", "this version has no storage nodes yet; leave it out"
-    if config.s3.bucket_names == "scoped":
-        yield "s3.bucket_names", 'this version has no "scoped" bucket names yet; use "global"'
 
 
 def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
@@ -120,9 +118,16 @@ def _entries(config: Config) -> Iterator[tuple[str, str]]:
     for name, values in (
         ("iam.principals.access_key", access_keys),
         ("iam.principals.id", [*(principal.id for principal in config.iam.principals), "root"]),
-        ("buckets.name", [bucket.name for bucket in config.buckets]),
+        ("buckets.name", [_unique_name(config, bucket) for bucket in config.buckets]),
         ("quotas.org", [f"{quota.org}/{quota.project}" if quota.project else quota.org for quota in config.quotas]),
     ):
         for value, count in Counter(values).items():
             if count > 1:
                 yield name, f"{value!r} occurs {count} times"
+
+
+def _unique_name(config: Config, bucket: BucketSettings) -> str:
+    """What no two buckets have in common."""
+    if config.s3.bucket_names == "global":
+        return bucket.name
+    return "/".join(part for part in (bucket.org, bucket.project, bucket.name) if part is not None)

@@ -334,7 +334,9 @@ class S3Settings(Section):
     strict_names: bool = option(False, "Bucket names without dots, as the specification has them.")
     strict_region: bool = option(False, "Refuse requests that are signed for another region.")
     bucket_names: Literal["global", "scoped"] = option(
-        "global", "global: a name exists once in the store, as in S3. scoped: once in an organisation or project."
+        "global",
+        "global: a name exists once in the store, as in S3. scoped: once in an organisation or project, and S3 looks in"
+        " the caller's project and then its organisation. It cannot be changed while the store has buckets.",
     )
     engine: Literal["native", "hypercorn"] = option("native", "The HTTP server.")
 

@@ -102,7 +102,9 @@ async def open_storage(config: Config, world: World, metrics: Metrics | None = N
         if metrics is not None:
             show_metadata(metrics, kv)
             show_buffers(metrics, budget, lambda: manager.workers.queued)
-        store = await stack.enter_async_context(open_store(kv, manager, world, store_limits(config.limits)))
+        scoped = config.s3.bucket_names == "scoped"
+        limits = store_limits(config.limits)
+        store = await stack.enter_async_context(open_store(kv, manager, world, limits, scoped_names=scoped))
         yield Storage(store, kv, directory, {"metadata": lambda: kv.read_only_reason, "storage": chunk_health})
 
 

@@ -16,6 +16,7 @@ from lightningstor.model import records
 
 __all__ = [
     "BUCKET",
+    "BUCKET_HOLDERS",
     "BUCKET_NAME",
     "GC_ENTRY",
     "MANIFEST",
@@ -111,6 +112,7 @@ def _object_from_v0(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 BUCKET: Final = RecordCodec(records.Bucket)
+BUCKET_HOLDERS: Final = RecordCodec(records.BucketHolders)
 BUCKET_NAME: Final = RecordCodec(records.BucketName)
 OBJECT_VERSION: Final = RecordCodec(records.ObjectVersion, {0: _object_from_v0})
 VERSION_SUMMARY: Final = RecordCodec(records.VersionSummary, {0: _object_from_v0})

@@ -15,6 +15,7 @@ __all__ = [
     "BOOT",
     "BUCKETS",
     "BUCKETS_BY_NAME",
+    "BUCKET_NAMING",
     "DATA",
     "GC",
     "GC_END",
@@ -32,6 +33,7 @@ __all__ = [
     "boot_of",
     "bucket",
     "bucket_by_name",
+    "bucket_holders",
     "buckets_of_org",
     "chunk_id",
     "credential",
@@ -81,6 +83,7 @@ GC_END: Final = ROOT + b"gc0"
 BOOT: Final = ROOT + b"boot"
 BUCKETS: Final = ROOT + b"buckets/"
 BUCKETS_BY_NAME: Final = BUCKETS + b"by-name/"
+BUCKET_NAMING: Final = ROOT + b"bucket-naming"
 UPLOADS: Final = ROOT + b"uploads/"
 UPLOADS_BY_BUCKET: Final = UPLOADS + b"by-bucket/"
 USAGE: Final = ROOT + b"usage/"
@@ -135,6 +138,11 @@ def buckets_of_org(org_id: str) -> bytes:
 def bucket_by_name(name: str) -> bytes:
     """Which organisation and project hold a globally unique name."""
     return BUCKETS_BY_NAME + name.encode()
+
+
+def bucket_holders(org_id: str, name: str) -> bytes:
+    """Who holds a name within an organisation, where names are scoped: it or some of its projects."""
+    return f"lightningstor/bucket-names/{org_id}/{name}".encode()
 
 
 # Objects

@@ -22,6 +22,7 @@ __all__ = [
     "SUSPENDED",
     "BodyRef",
     "Bucket",
+    "BucketHolders",
     "BucketName",
     "BucketQuota",
     "CompletedUpload",
@@ -110,6 +111,14 @@ class BucketName(Struct, frozen=True, omit_defaults=True, gc=False):
     v: int
     org_id: str
     project_id: str | None
+
+
+class BucketHolders(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Who holds a name within an organisation: it itself, or some of its projects."""
+
+    v: int
+    organisation: bool = False
+    projects: tuple[str, ...] = ()
 
 
 class ObjectChecksum(Struct, frozen=True, omit_defaults=True, gc=False):

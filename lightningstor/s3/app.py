@@ -156,7 +156,7 @@ async def _handle(call: Call) -> Reply | Streamed:
             call.body = open_body(call)
         else:
             document = await read_document(call)
-    request = bind(operation, call.bucket, call.key, call.query, call.headers, document)
+    request = bind(operation, call.named or call.bucket, call.key, call.query, call.headers, document)
     made = await HANDLERS[operation.name](call, request)
     if isinstance(made, Reply | Streamed):
         return made

@@ -39,7 +39,12 @@ async def authorise(call: Call) -> None:
             own = Resource(principal.org_id, principal.project_id, name)
             await endpoint.authorizer.authorize(principal, operation.action, own, CallContext(call))
         return
-    bucket = await endpoint.store.buckets.get(name)
+    buckets = endpoint.store.buckets
+    if buckets.scoped_names:
+        call.named = await buckets.resolve(name, principal.org_id, principal.project_id)
+        bucket = await buckets.get(call.named)
+    else:
+        bucket = await buckets.get(name)
     if not principal.admin:
         resource = Resource(bucket.org_id, bucket.project_id, name, call.key)
         if operation.name != _DELETE_OBJECTS:

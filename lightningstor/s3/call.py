@@ -81,6 +81,7 @@ class Call(Struct, eq=False):
         request_id: 16 capital hex digits, on every answer and in every log line.
         query: the decoded parameters.
         bucket, key: what the request names; None where it names none.
+        named: the bucket's name as the store takes it, where that is not the name alone.
         virtual_host: the bucket stood in the host name.
         operation: the row of the operation table that the request matches. operation_name: its name, and a fixed word
             before it is found.
@@ -111,6 +112,7 @@ class Call(Struct, eq=False):
     bucket: str | None = None
     body: RequestBody | None = None
     key: str | None = None
+    named: str | None = None
     virtual_host: bool = False
     query: dict[str, str] = {}
     operation_name: str = "Unmatched"

@@ -208,6 +208,7 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
         "BucketAlreadyOwnedByYou", 409, EXISTS,
         "Your previous request to create the named bucket succeeded and you already own it.", _BUCKET,
     ),
+    store.BucketNamesFixed: Row("InternalError", 500, STATE, _INTERNAL, level="error"),
     store.BucketNotEmpty: Row(
         "BucketNotEmpty", 409, STATE, "The bucket you tried to delete is not empty", _BUCKET
     ),

@@ -9,16 +9,14 @@ from attrs import define
 from msgspec.structs import replace
 
 from lightningstor.errors import (
-    BucketAlreadyExists,
-    BucketAlreadyOwnedByYou,
     BucketNotEmpty,
     InvalidBucketState,
     NoSuchBucket,
 )
 from lightningstor.kv.api import ABSENT, Applied, Check, KvReads, Put, Txn
-from lightningstor.model import keys
-from lightningstor.model.codec import BUCKET, BUCKET_NAME, RECORD_FORMAT, encode
-from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, Bucket, BucketName, GcEntry, Owner
+from lightningstor.model import iam_keys, keys
+from lightningstor.model.codec import BUCKET, RECORD_FORMAT, encode
+from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, Bucket, GcEntry, Owner
 from lightningstor.store.api import Page
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
@@ -47,11 +45,11 @@ class Buckets:
         versioning: str = DISABLED,
         tags: dict[str, str] | None = None,
     ) -> Bucket:
-        """Make a bucket. Its name is unique in the store.
+        """Make a bucket. Its name is unique in the store, or in its scope where names are scoped.
 
         Raises:
             BucketAlreadyOwnedByYou: the name is held in the same organisation and project.
-            BucketAlreadyExists: somebody else holds it.
+            BucketAlreadyExists: somebody else holds it, or scoped names would shadow one another.
             QuotaExceeded: the organisation or the project has as many buckets as it may.
         """
         ctx = self.ctx
@@ -71,29 +69,40 @@ class Buckets:
             region=region,
             tags=tags or None,
         )
-        name_key = keys.bucket_by_name(name)
-        row_key = keys.bucket(org_id, project_id, name)
-        adds, ceilings = ctx.accounts.bucket_adds(org_id, project_id, 1)
-        outcome = await commit(
-            ctx.kv,
-            Txn(
-                checks=[Check(name_key, ABSENT), Check(row_key, ABSENT)],
-                puts=[
-                    Put(name_key, encode(BucketName(RECORD_FORMAT, org_id, project_id))),
-                    Put(row_key, encode(bucket)),
-                ],
+        attempts = Attempts(ctx, name)
+        while True:
+            named = await self.catalog.naming.claim(bucket)
+            adds, ceilings = ctx.accounts.bucket_adds(org_id, project_id, 1)
+            row_key = keys.bucket(org_id, project_id, name)
+            joined = await _joining(ctx.kv, bucket)
+            txn = Txn(
+                checks=[named.check, Check(row_key, ABSENT), *joined.checks],
+                puts=[*named.puts, Put(row_key, encode(bucket)), *joined.puts],
                 adds=adds,
-            ),
-        )
-        if isinstance(outcome, Applied):
-            return bucket
-        if outcome.ceiling is not None:
-            raise ceilings[outcome.key].exceeded()
-        row = await ctx.kv.get(name_key)
-        holder = None if row is None else BUCKET_NAME.decode(row.value, row.key)
-        if holder is not None and (holder.org_id, holder.project_id) == (org_id, project_id):
-            raise BucketAlreadyOwnedByYou(name)
-        raise BucketAlreadyExists(name)
+            )
+            outcome = await commit(ctx.kv, txn)
+            if isinstance(outcome, Applied):
+                return bucket
+            if outcome.ceiling is not None:
+                raise ceilings[outcome.key].exceeded()
+            await attempts.pause()
+
+    @property
+    def scoped_names(self) -> bool:
+        """Whether a name is looked up in a scope: then calls take names as `resolve` and `reference` give them."""
+        return self.catalog.naming.scoped
+
+    async def resolve(self, name: str, org_id: str, project_id: str | None) -> str:
+        """A bucket's name as the other calls take it, for a caller of that organisation and project.
+
+        Raises:
+            NoSuchBucket: where names are scoped, and neither the project nor the organisation has one of that name.
+        """
+        return await self.catalog.naming.resolve(name, org_id, project_id)
+
+    def reference(self, bucket: Bucket) -> str:
+        """The name of a known bucket as the other calls take it."""
+        return self.catalog.naming.reference(bucket)
 
     async def get(self, name: str) -> Bucket:
         """The bucket.
@@ -104,12 +113,21 @@ class Buckets:
         return (await self.catalog.locate(name)).bucket
 
     async def list(
-        self, org_id: str, project_id: str | None, *, prefix: str = "", after: str = "", limit: int
+        self,
+        org_id: str,
+        project_id: str | None,
+        *,
+        prefix: str = "",
+        after: str = "",
+        limit: int,
+        reachable: bool = False,
     ) -> Page[Bucket]:
         """The buckets that a caller of that scope sees, by name: the organisation's and the project's own.
 
         Args:
             project_id: None: the buckets of all projects too.
+            reachable: only those that a caller of that scope reaches by their names alone: where names are scoped,
+                none of a project but its own.
             after: only names greater than this one.
         """
         start = keys.buckets_of_org(org_id)
@@ -119,13 +137,14 @@ class Buckets:
             while rows := await snapshot.scan(first, keys.end_of(start), 1000):
                 found += [BUCKET.decode(row.value, row.key) for row in rows]
                 first = rows[-1].key + b"\0"
+        everywhere = project_id is None and not (reachable and self.scoped_names)
         seen = sorted(
             (
                 bucket
                 for bucket in found
                 if bucket.name > after
                 and bucket.name.startswith(prefix)
-                and (project_id is None or bucket.project_id in (None, project_id))
+                and (everywhere or bucket.project_id in (None, project_id))
             ),
             key=lambda bucket: bucket.name,
         )
@@ -207,7 +226,6 @@ class Buckets:
             project_id=bucket.project_id,
             bucket_id=bucket.bucket_id,
         )
-        checks = [check, Check(located.name_row.key, located.name_row.revision)]
         puts = [Put(keys.gc(ctx.world.clock.now_ms(), f"bucket-{bucket.bucket_id}"), encode(entry))]
         counters = usage_keys(bucket)
         while True:
@@ -216,12 +234,27 @@ class Buckets:
             counted = [Check(key, row.revision if row else ABSENT) for key, row in zip(counters, rows, strict=True)]
             objects, size = (int(row.value) if row else 0 for row in rows)
             adds = ctx.accounts.removal_adds(bucket, objects, size)
-            deletes = [located.row.key, located.name_row.key, *counters]
-            outcome = await commit(ctx.kv, Txn([*checks, *counted], puts, deletes, adds))
+            named = await self.catalog.naming.release(bucket)
+            deletes = [located.row.key, *named.deletes, *counters]
+            txn = Txn([check, named.check, *counted], [*puts, *named.puts], deletes, adds)
+            outcome = await commit(ctx.kv, txn)
             if isinstance(outcome, Applied):
                 return
-            if outcome.key not in counters:
+            if outcome.key not in (*counters, named.check.key):
                 raise NoSuchBucket(bucket.name)
+
+
+async def _joining(kv: KvReads, bucket: Bucket) -> Txn:
+    """What makes the deletion of the bucket's organisation or project, and its making, see each other.
+
+    One that is not recorded, as the configuration's are not, cannot be deleted either.
+    """
+    containers = [iam_keys.organisation(bucket.org_id)]
+    if bucket.project_id is not None:
+        containers.append(iam_keys.project(bucket.org_id, bucket.project_id))
+    rows = await kv.get_many(containers)
+    checks = [Check(key, row.revision if row else ABSENT) for key, row in zip(containers, rows, strict=True)]
+    return Txn(checks, [Put(iam_keys.members(key), b'{"v":1}') for key in containers])
 
 
 async def _is_empty(kv: KvReads, bucket: Bucket) -> bool:

@@ -118,7 +118,7 @@ class Uploads:
                     v=RECORD_FORMAT,
                     upload_id=ctx.ids.upload_id(),
                     bucket_id=owner.bucket_id,
-                    bucket=bucket,
+                    bucket=owner.name,
                     key=key,
                     org_id=owner.org_id,
                     project_id=owner.project_id,
@@ -281,7 +281,7 @@ class Uploads:
                 break
             if upload.status in ("InProgress", "Completing"):
                 try:
-                    await self.abort(upload.bucket, upload.key, upload.upload_id)
+                    await self.abort(self.catalog.naming.reference(upload), upload.key, upload.upload_id)
                     expired += 1
                 except (NoSuchBucket, NoSuchUpload, CompletionInProgress, Contention):
                     pass  # it ended, or is ending, by itself

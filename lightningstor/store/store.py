@@ -26,6 +26,7 @@ from lightningstor.store.gc import Collector
 from lightningstor.store.ids import IdClock
 from lightningstor.store.listing import Listings
 from lightningstor.store.multipart import Uploads, UploadsFinder
+from lightningstor.store.naming import naming_of
 from lightningstor.store.put import Puts
 from lightningstor.store.quota_view import QuotaView
 from lightningstor.store.quotas import Quotas
@@ -75,14 +76,19 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    kv: Kv, chunks: ChunkManager, world: World, limits: StoreLimits | None = None
+    kv: Kv, chunks: ChunkManager, world: World, limits: StoreLimits | None = None, *, scoped_names: bool = False
 ) -> AsyncIterator[Store]:
     """Open a store over what is below it, which must outlive it. Counts a boot; walks over no objects.
 
+    Args:
+        scoped_names: a bucket's name is unique in its organisation or project, not in the store.
+
     Raises:
+        BucketNamesFixed: the store has buckets that are named the other way.
         StorageReadOnly, CommitUndetermined: the boot could not be recorded.
     """
     limits = limits or StoreLimits()
+    naming = await naming_of(kv, scoped=scoped_names)
     boot = await next_boot(kv)
     await count_totals(kv)
     view = QuotaView(limits.max_buckets)
@@ -90,7 +96,7 @@ async def open_store(
     ctx = StoreContext(
         kv, chunks, world, limits, boot, IdClock(world.clock, world.entropy), DataIds(boot), Accounts(view)
     )
-    catalog = BucketCatalog(kv)
+    catalog = BucketCatalog(kv, naming)
     finder = Finder(ctx, catalog)
     reads = Reads(ctx, finder)
     puts = Puts(ctx, catalog)

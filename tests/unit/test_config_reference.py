@@ -176,7 +176,6 @@ def test_section_made_by_hand_is_checked() -> None:
             '[server]\ndev = true\n[iam]\nroot_access_key = "abc"\nroot_secret_key = "12345678"',
             "dev brings its own root credentials",
         ),
-        ('[s3]\nbucket_names = "scoped"', 'no "scoped" bucket names yet'),
         ('[s3]\nstrict_names = true\n[server]\nbuckets = ["a.b"]', "bucket a.b has a dot"),
         ("[limits]\nmin_part_size_bytes = 9\nmax_part_size_bytes = 8", "is more than limits.max_part_size_bytes"),
         ('[[buckets]]\nname = "abc"\n[[buckets]]\nname = "abc"', "'abc' occurs 2 times"),

@@ -51,6 +51,7 @@ async def list_buckets(call: Call, request: dto.ListBucketsRequest) -> dto.ListB
         prefix=request.prefix or "",
         after="" if token is None else decode_token(token, "continuation-token"),
         limit=limit or MAX_BUCKETS_PER_LIST,
+        reachable=True,
     )
     wanted = request.bucket_region
     shown = [bucket for bucket in page.items if wanted is None or bucket.region == wanted]

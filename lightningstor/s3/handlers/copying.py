@@ -33,7 +33,7 @@ async def copy_object(call: Call, request: dto.CopyObjectRequest) -> dto.CopyObj
     """Copy an object, within a bucket or across buckets, with its metadata or with other."""
     source = copy_source(request.copy_source)
     _check_that_something_changes(request, source)
-    bucket = await _authorise_source(call, source, request.expected_source_bucket_owner)
+    bucket, source = await _authorise_source(call, source, request.expected_source_bucket_owner)
     try:
         copied = await call.endpoint.store.copies.copy(
             source,
@@ -140,7 +140,7 @@ async def upload_part_copy(call: Call, request: dto.UploadPartCopyRequest) -> dt
     if not 1 <= request.part_number <= limits.max_parts:
         raise InvalidPartNumber(request.part_number, limits.max_parts)
     source = copy_source(request.copy_source)
-    bucket = await _authorise_source(call, source, request.expected_source_bucket_owner)
+    bucket, source = await _authorise_source(call, source, request.expected_source_bucket_owner)
 
     def plan(found: Found) -> ReadPlan | None:
         check_copy_source(request, found)
@@ -164,19 +164,23 @@ async def upload_part_copy(call: Call, request: dto.UploadPartCopyRequest) -> dt
     )
 
 
-async def _authorise_source(call: Call, source: Source, expected_owner: str | None) -> Bucket:
-    """The bucket to copy from, which the caller may read.
+async def _authorise_source(call: Call, source: Source, expected_owner: str | None) -> tuple[Bucket, Source]:
+    """The bucket to copy from, which the caller may read, and the source as the store takes it.
 
     Raises:
         NoSuchBucket, AccessDenied
     """
-    bucket = await call.endpoint.store.buckets.get(source.bucket)
-    resource = Resource(bucket.org_id, bucket.project_id, bucket.name, source.key)
-    if not call.principal.admin:
+    buckets, principal = call.endpoint.store.buckets, call.principal
+    if buckets.scoped_names:
+        name = await buckets.resolve(source.bucket, principal.org_id, principal.project_id)
+        source = Source(name, source.key, source.version_id)
+    bucket = await buckets.get(source.bucket)
+    if not principal.admin:
+        resource = Resource(bucket.org_id, bucket.project_id, bucket.name, source.key)
         reading = CallContext(call, BY_NAME["GetObject"], source.version_id)
-        await call.endpoint.authorizer.authorize(call.principal, READ, resource, reading)
+        await call.endpoint.authorizer.authorize(principal, READ, resource, reading)
     check_owner(bucket, expected_owner)
-    return bucket
+    return bucket, source
 
 
 def _not_to_be_copied() -> InvalidRequest:

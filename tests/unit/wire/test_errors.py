@@ -42,6 +42,7 @@ EXAMPLES: list[store.StoreError] = [
     store.NoSuchBucket("b"),
     store.BucketAlreadyExists("b"),
     store.BucketAlreadyOwnedByYou("b"),
+    store.BucketNamesFixed("scoped"),
     store.BucketNotEmpty("b"),
     store.InvalidBucketName("B", "capitals"),
     store.InvalidBucketState("b", "no way back"),
