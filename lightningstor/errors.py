@@ -23,18 +23,13 @@ __all__ = [
     "CompletionInProgress",
     "Contention",
     "CurrentIsDeleteMarker",
-    "EntityExists",
-    "EntityFixed",
-    "EntityInUse",
     "EntityTooLarge",
     "EntityTooSmall",
     "FormatTooNew",
-    "IamLimitExceeded",
     "IncompleteBody",
     "InvalidArgument",
     "InvalidBucketName",
     "InvalidBucketState",
-    "InvalidEntity",
     "InvalidKey",
     "InvalidPart",
     "InvalidPartNumber",
@@ -45,10 +40,8 @@ __all__ = [
     "InvalidTag",
     "InvalidVersionId",
     "KeyTooLong",
-    "MalformedPolicy",
     "MetadataTooLarge",
     "NoSuchBucket",
-    "NoSuchEntity",
     "NoSuchKey",
     "NoSuchTagSet",
     "NoSuchUpload",
@@ -405,62 +398,6 @@ class Unauthenticated(StoreError):
     """The call carries no credential that stands for anybody: none, an unknown, an expired or a revoked one."""
 
     reason: str = ""
-
-
-@define(slots=True)
-class NoSuchEntity(StoreError):
-    """There is no such organisation, project, principal, group, key or grant."""
-
-    kind: str
-    id: str
-
-
-@define(slots=True)
-class EntityExists(StoreError):
-    """There is an organisation, project, principal or group of that id already."""
-
-    kind: str
-    id: str
-
-
-@define(slots=True)
-class EntityInUse(StoreError):
-    """What others still belong to cannot be deleted."""
-
-    kind: str
-    id: str
-    reason: str
-
-
-@define(slots=True)
-class EntityFixed(StoreError):
-    """What the configuration defines is changed there and nowhere else."""
-
-    kind: str
-    id: str
-
-
-@define(slots=True)
-class InvalidEntity(StoreError):
-    """An organisation, project, principal, group, key or token cannot be as it was asked for."""
-
-    kind: str
-    reason: str
-
-
-@define(slots=True)
-class MalformedPolicy(StoreError):
-    """A statement, or a policy, says something that this version does not understand."""
-
-    reason: str
-
-
-@define(slots=True)
-class IamLimitExceeded(StoreError):
-    """There are as many keys or grants as one principal, group or organisation may have."""
-
-    what: str
-    limit: int
 
 
 @define(slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import define, field, frozen
 from msgspec.structs import replace
 
-from lightningstor.errors import InvalidEntity, NoSuchEntity
+from lightningstor.iam.errors import InvalidEntity, NoSuchEntity
 from lightningstor.iam.ids import new_access_key_id, new_secret
 from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.limits import IamLimits

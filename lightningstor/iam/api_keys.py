@@ -8,7 +8,8 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from lightningstor.errors import InvalidEntity, NoSuchEntity, Unauthenticated
+from lightningstor.errors import Unauthenticated
+from lightningstor.iam.errors import InvalidEntity, NoSuchEntity
 from lightningstor.iam.ids import new_id, new_secret
 from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.limits import IamLimits

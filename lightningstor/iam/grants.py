@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import define
 
-from lightningstor.errors import IamLimitExceeded, InvalidEntity, MalformedPolicy, NoSuchEntity
+from lightningstor.iam.errors import IamLimitExceeded, InvalidEntity, MalformedPolicy, NoSuchEntity
 from lightningstor.iam.ids import new_id
 from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.limits import IamLimits

@@ -6,7 +6,7 @@ import re
 from base64 import b32encode
 from typing import Final
 
-from lightningstor.errors import InvalidEntity
+from lightningstor.iam.errors import InvalidEntity
 from lightningstor.ports import Entropy
 
 __all__ = ["check_id", "new_access_key_id", "new_id", "new_secret"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightningstor.errors import IamLimitExceeded, NoSuchEntity
+from lightningstor.iam.errors import IamLimitExceeded, NoSuchEntity
 from lightningstor.iam.ledger import Ledger
 from lightningstor.iam.limits import IamLimits
 from lightningstor.kv.api import Check

@@ -7,7 +7,14 @@ from typing import Final
 from attrs import define
 from msgspec.structs import replace
 
-from lightningstor.errors import EntityExists, EntityFixed, EntityInUse, IamLimitExceeded, InvalidEntity, NoSuchEntity
+from lightningstor.iam.errors import (
+    EntityExists,
+    EntityFixed,
+    EntityInUse,
+    IamLimitExceeded,
+    InvalidEntity,
+    NoSuchEntity,
+)
 from lightningstor.iam.ids import check_id, new_id
 from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.limits import IamLimits

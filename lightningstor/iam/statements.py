@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from lightningstor.errors import MalformedPolicy
 from lightningstor.iam.conditions import check_conditions
+from lightningstor.iam.errors import MalformedPolicy
 from lightningstor.iam.patterns import ResourcePattern
 
 __all__ = ["ALLOW", "DENY", "Statement", "check_statement", "resource_pattern"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from lightningstor.errors import EntityExists, EntityFixed, EntityInUse, NoSuchEntity
+from lightningstor.iam.errors import EntityExists, EntityFixed, EntityInUse, NoSuchEntity
 from lightningstor.iam.ids import check_id
 from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.principal import DEFAULT_ORG

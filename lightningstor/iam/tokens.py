@@ -15,7 +15,8 @@ from attrs import define
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lightningstor.errors import InvalidEntity, NoSuchEntity, Unauthenticated
+from lightningstor.errors import Unauthenticated
+from lightningstor.iam.errors import InvalidEntity, NoSuchEntity
 from lightningstor.iam.ids import new_id
 from lightningstor.iam.ledger import Change, Ledger
 from lightningstor.iam.limits import IamLimits

@@ -79,6 +79,7 @@ async def authorise_each(call: Call, named: Iterable[tuple[str, str | None]]) ->
             answers.append(None)
     if answers and None not in answers:
         assert answers[0] is not None
+        call.found = None  # nothing is told of the bucket
         raise answers[0]
     return answers
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from lightningstor import errors as store
+from lightningstor.iam import errors as identity
 from lightningstor.s3.wire import faults, refusals
 from lightningstor.s3.wire.operations import BY_NAME
 from lightningstor.s3.wire.times import http_time
@@ -311,15 +312,15 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     ),
     store.Unauthenticated: Row("AccessDenied", 403, UNAUTHENTICATED, "Access Denied"),
     # AWS IAM's codes, for the same facts.
-    store.NoSuchEntity: Row("NoSuchEntity", 404, NOT_FOUND, "There is no {kind} {id}."),
-    store.EntityExists: Row("EntityAlreadyExists", 409, EXISTS, "There is a {kind} {id} already."),
-    store.EntityInUse: Row("DeleteConflict", 409, STATE, "The {kind} {id} cannot be deleted: {reason}."),
-    store.EntityFixed: Row(
+    identity.NoSuchEntity: Row("NoSuchEntity", 404, NOT_FOUND, "There is no {kind} {id}."),
+    identity.EntityExists: Row("EntityAlreadyExists", 409, EXISTS, "There is a {kind} {id} already."),
+    identity.EntityInUse: Row("DeleteConflict", 409, STATE, "The {kind} {id} cannot be deleted: {reason}."),
+    identity.EntityFixed: Row(
         "UnmodifiableEntity", 400, STATE, "The {kind} {id} comes from the configuration and is changed there."
     ),
-    store.InvalidEntity: Row("ValidationError", 400, INVALID, "The {kind} cannot be so: {reason}."),
-    store.MalformedPolicy: Row("MalformedPolicy", 400, INVALID, "{reason}"),
-    store.IamLimitExceeded: Row("LimitExceeded", 409, EXHAUSTED, "No more than {limit} {what}."),
+    identity.InvalidEntity: Row("ValidationError", 400, INVALID, "The {kind} cannot be so: {reason}."),
+    identity.MalformedPolicy: Row("MalformedPolicy", 400, INVALID, "{reason}"),
+    identity.IamLimitExceeded: Row("LimitExceeded", 409, EXHAUSTED, "No more than {limit} {what}."),
     store.QuotaExceeded: Row(
         "QuotaExceeded", 403, EXHAUSTED, "Storage quota exceeded: {quota} of {scope} is {limit}",
         {"Scope": "scope", "Quota": "quota", "Limit": "limit"},

@@ -235,7 +235,9 @@ class Completions:
             bytes=-(composition.size + composition.unused_bytes),
             again=again,
         )
-        return await publish(ctx, self.catalog, located.bucket.name, upload.key, publication, conditions)
+        return await publish(
+            ctx, self.catalog, self.catalog.naming.reference(located.bucket), upload.key, publication, conditions
+        )
 
 
 def _compose(

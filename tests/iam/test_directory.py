@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from lightningstor.errors import (
-    BytesCorrupt,
-    CommitUndetermined,
+from lightningstor.errors import BytesCorrupt, CommitUndetermined, Unauthenticated
+from lightningstor.iam.directory import Directory
+from lightningstor.iam.errors import (
     EntityExists,
     EntityFixed,
     EntityInUse,
@@ -18,9 +18,7 @@ from lightningstor.errors import (
     InvalidEntity,
     MalformedPolicy,
     NoSuchEntity,
-    Unauthenticated,
 )
-from lightningstor.iam.directory import Directory
 from lightningstor.iam.limits import IamLimits
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.iam.statements import Statement

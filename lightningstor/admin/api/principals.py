@@ -7,8 +7,8 @@ from msgspec import UNSET
 from lightningstor.admin.api import iam_shapes as shapes
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import managed_principal, may_manage, may_read, refuse_making_admin
-from lightningstor.errors import NoSuchEntity
 from lightningstor.iam import access_keys, api_keys
+from lightningstor.iam.errors import NoSuchEntity
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.iam.principals import UNCHANGED
 from lightningstor.iam.records import AccessKey, ApiKey, StoredPrincipal

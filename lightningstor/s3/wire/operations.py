@@ -172,18 +172,15 @@ _IMPLEMENTED: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "GetObject", GET, OBJECT, (), None, dto.GetObjectRequest, dto.GetObjectOutput,
-        action=OBJECTS_GET, iam_action="s3:GetObject",
-        version_iam_action="s3:GetObjectVersion",
+        action=OBJECTS_GET, iam_action="s3:GetObject", version_iam_action="s3:GetObjectVersion",
     ),
     Operation(
         "HeadObject", HEAD, OBJECT, (), None, dto.HeadObjectRequest, dto.HeadObjectOutput,
-        action=OBJECTS_GET, iam_action="s3:GetObject",
-        version_iam_action="s3:GetObjectVersion",
+        action=OBJECTS_GET, iam_action="s3:GetObject", version_iam_action="s3:GetObjectVersion",
     ),
     Operation(
         "DeleteObject", DELETE, OBJECT, (), None, dto.DeleteObjectRequest, dto.DeleteObjectOutput,
-        action=OBJECTS_DELETE, iam_action="s3:DeleteObject",
-        version_iam_action="s3:DeleteObjectVersion", success=204,
+        action=OBJECTS_DELETE, iam_action="s3:DeleteObject", version_iam_action="s3:DeleteObjectVersion", success=204,
     ),
     Operation(
         "DeleteObjects", POST, BUCKET, ("delete",), None, dto.DeleteObjectsRequest, dto.DeleteObjectsOutput, Body.XML,
@@ -197,13 +194,11 @@ _IMPLEMENTED: Final[tuple[Operation, ...]] = (
     Operation(
         "GetObjectAttributes", GET, OBJECT, ("attributes",), None,
         dto.GetObjectAttributesRequest, dto.GetObjectAttributesOutput,
-        action=OBJECTS_GET, iam_action="s3:GetObjectAttributes",
-        version_iam_action="s3:GetObjectVersionAttributes",
+        action=OBJECTS_GET, iam_action="s3:GetObjectAttributes", version_iam_action="s3:GetObjectVersionAttributes",
     ),
     Operation(
         "GetObjectTagging", GET, OBJECT, ("tagging",), None, dto.GetObjectTaggingRequest, dto.GetObjectTaggingOutput,
-        action=OBJECTS_GET, iam_action="s3:GetObjectTagging",
-        version_iam_action="s3:GetObjectVersionTagging",
+        action=OBJECTS_GET, iam_action="s3:GetObjectTagging", version_iam_action="s3:GetObjectVersionTagging",
     ),
     Operation(
         "PutObjectTagging", PUT, OBJECT, ("tagging",), None,

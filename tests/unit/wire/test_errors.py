@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import lightningstor
 from lightningstor import errors as store
+from lightningstor.iam import errors as identity
 from lightningstor.s3.error_map import ROWS, Row
 from lightningstor.s3.errors import explain, render_error
 from lightningstor.s3.wire import faults, refusals
@@ -77,13 +78,13 @@ EXAMPLES: list[store.StoreError] = [
     store.UploadSizeMismatch("u", 9, 3),
     store.AccessDenied("a secret reason"),
     store.Unauthenticated("a secret reason"),
-    store.NoSuchEntity("principal", "p"),
-    store.EntityExists("principal", "p"),
-    store.EntityInUse("organisation", "o", "it has buckets"),
-    store.EntityFixed("principal", "p"),
-    store.InvalidEntity("principal", "its id is empty"),
-    store.MalformedPolicy("unknown condition operator 'X'"),
-    store.IamLimitExceeded("access keys", 5),
+    identity.NoSuchEntity("principal", "p"),
+    identity.EntityExists("principal", "p"),
+    identity.EntityInUse("organisation", "o", "it has buckets"),
+    identity.EntityFixed("principal", "p"),
+    identity.InvalidEntity("principal", "its id is empty"),
+    identity.MalformedPolicy("unknown condition operator 'X'"),
+    identity.IamLimitExceeded("access keys", 5),
     store.QuotaExceeded("bucket b", "max_objects", 5),
     store.InvalidQuota("max_buckets is -1"),
     store.BytesCorrupt("/secret/path", "a secret reason"),
