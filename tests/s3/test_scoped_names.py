@@ -9,7 +9,8 @@ import trio
 
 from lightningstor.chunks.manager import open_chunk_manager
 from lightningstor.chunks.memory import MemoryChunkStore
-from lightningstor.errors import BucketNamesFixed, EntityInUse, NoSuchBucket
+from lightningstor.errors import BucketNamesFixed, NoSuchBucket
+from lightningstor.iam.errors import EntityInUse
 from lightningstor.kv.api import Txn
 from lightningstor.kv.memory import MemoryKv
 from lightningstor.model.records import Owner
