@@ -8,7 +8,7 @@ from quart.typing import ResponseReturnValue
 from lightningstor.admin.console.access import require_admin
 from lightningstor.admin.console.guard import current_session
 from lightningstor.admin.services import AdminServices
-from lightningstor.errors import NoSuchEntity
+from lightningstor.iam.errors import NoSuchEntity
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.s3.wire.faults import InvalidRequest
 
