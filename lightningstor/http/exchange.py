@@ -289,7 +289,10 @@ class Exchange(msgspec.Struct, eq=False):
             if not self._bodyless:
                 self._owed -= size
             try:
-                await self._wire.write(block)
+                if more_body or not self.keep_alive:
+                    await self._wire.write(block)
+                else:
+                    await self._wire.write_last(block)
             except ClientGone:
                 self._stop_watching()
                 raise

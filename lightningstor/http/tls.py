@@ -202,6 +202,10 @@ class TlsWire:
         except trio.BrokenResourceError as error:
             raise self._lost(error) from None
 
+    async def write_last(self, data: bytes) -> None:
+        """See `Wire.write_last`; under TLS it leaves at once."""
+        await self.write(data)
+
     async def write_all(self, pieces: Sequence[Bytes]) -> None:
         """See `Wire.write_all`."""
         await self.write(b"".join(pieces))

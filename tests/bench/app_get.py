@@ -41,12 +41,15 @@ class _Wire(SocketWire):
         self._left, self._right = socket.socketpair()
         super().__init__(self._left, ticker, limits)
         self.incoming = b""
-        self.written = b""
+        self.written: Bytes = b""
 
     async def wait_read(self, limit: int) -> bytes:
         return self.incoming
 
     async def write(self, data: Bytes) -> None:
+        self.written = data
+
+    async def write_last(self, data: bytes) -> None:
         self.written = data
 
     async def write_all(self, pieces: Sequence[Bytes]) -> None:
@@ -68,7 +71,7 @@ def signed_request(client: Client, method: str, path: str, query: str = "", body
 
     async def send() -> None:
         assert await connection.serve_one()
-        assert wire.written[9:12] == b"200", wire.written
+        assert bytes(wire.written[9:12]) == b"200", wire.written
 
     return send
 
