@@ -94,9 +94,10 @@ class LocalChunkWriter:
         for piece in last:
             self._sums.update(piece)
         footer, checksum = self._sums.footer(self._chunk_id)
-        disk.write(descriptor, (*last, footer), start)
         if also is not None:
+            # Before the write, while the bytes are still in the core's cache.
             also()
+        disk.write(descriptor, (*last, footer), start)
         disk.sync(descriptor)
         self._descriptor = None
         disk.close(descriptor)

@@ -20,7 +20,7 @@ from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
 from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, XAmzContentSHA256Mismatch
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
 from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded, RequestTimeout
-from lightningstor.store.api import ExpectedDigest
+from lightningstor.store.api import DirectSource, ExpectedDigest
 
 __all__ = ["RequestBody", "open_body", "read_document"]
 
@@ -64,7 +64,7 @@ def _verifier(call: Call) -> ChunkVerifier:
     return ChunkVerifier(key, signed.access_key_id, signed.amz_date, signed.credential.scope, signed.signature)
 
 
-class RequestBody:
+class RequestBody(DirectSource):
     """The content of a request; the store's `BodySource`.
 
     Attributes:

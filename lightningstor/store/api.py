@@ -7,7 +7,7 @@ What every PUT makes is a msgspec struct: a frozen attrs class takes 1 µs longe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 from msgspec import Struct
@@ -113,9 +113,13 @@ class BodySource(Protocol):
         ...
 
 
-@runtime_checkable
-class DirectSource(Protocol):
-    """A BodySource that can receive into the store's own memory: saves a copy, and memory outside of the budget."""
+class DirectSource:
+    """A BodySource that can receive into the store's own memory: saves a copy, and memory outside of the budget.
+
+    A class to inherit from and no protocol: looking at every PUT whether it follows one costs 20 µs.
+    """
+
+    __slots__ = ()
 
     def receive_now(self, room: memoryview) -> int:
         """Put the next content that has come into `room`, from its start; how many bytes. 0: call `wait_more` first.
@@ -123,7 +127,7 @@ class DirectSource(Protocol):
         Raises:
             StoreError: as `BodySource.receive` does.
         """
-        ...
+        raise NotImplementedError
 
     async def wait_more(self) -> bool:
         """Wait until `receive_now` may have something. False: it never will; `BodySource.receive` has the rest.
@@ -131,7 +135,7 @@ class DirectSource(Protocol):
         Raises:
             StoreError: as `BodySource.receive` does.
         """
-        ...
+        raise NotImplementedError
 
 
 class ObjectDraft(Struct, frozen=True, gc=False):
