@@ -60,7 +60,7 @@ def grpc_limits(config: Config) -> RpcLimits:
 
 def operation_rows() -> dict[str, OperationRow]:
     """The rows of the one operation table, as gRPC needs them; its methods have the names of S3's operations."""
-    return {name: OperationRow(row.action, row.iam_action) for name, row in BY_NAME.items()}
+    return {name: OperationRow(row.action, row.iam_action, row.version_iam_action) for name, row in BY_NAME.items()}
 
 
 def explain_to_grpc(error: BaseException) -> Told:

@@ -17,7 +17,7 @@ from lightningstor.errors import (
 )
 from lightningstor.iam.authorize import Authorizer, Resource
 from lightningstor.iam.callers import Callers
-from lightningstor.iam.conditions import Context, UnknownKey
+from lightningstor.iam.conditions import UnknownKey
 from lightningstor.iam.principal import Principal
 from lightningstor.model.names import object_key
 from lightningstor.model.records import Bucket
@@ -26,11 +26,13 @@ from lightningstor.ports import Clock
 from lightningstor.rpc.call import RpcCall
 from lightningstor.store.store import Store
 
-__all__ = ["Gate", "OperationRow"]
+__all__ = ["VERSION_ID", "Gate", "OperationRow"]
 
 _ABSENCES: Final = (NoSuchKey, NoSuchVersion, CurrentIsDeleteMarker)
 """The errors that tell that a key has nothing, which only those may learn who may list the bucket."""
 _LIST: Final = "ListObjects"
+VERSION_ID: Final = "s3:versionid"
+_NO_FACTS: Final[Mapping[str, str | None]] = {}
 
 
 @frozen
@@ -39,28 +41,39 @@ class OperationRow:
 
     Args:
         action: ours, `lightningstor:objects:get`. s3_action: S3's name for it, `s3:GetObject`.
+        version_s3_action: S3's name where the call names a version, if that is another one.
     """
 
     action: str
     s3_action: str
+    version_s3_action: str | None = None
 
 
-class _CallContext(Context):
-    """What conditions may ask of a call."""
+class _CallContext:
+    """What conditions may ask of a call; as over S3 (`lightningstor.s3.context`), where gRPC has it.
 
-    __slots__ = ("_call", "_clock", "_s3_action")
+    Args:
+        facts: condition keys that the call's message has the values of.
+    """
 
-    def __init__(self, call: RpcCall, s3_action: str, clock: Clock) -> None:
+    __slots__ = ("_call", "_clock", "_facts", "_row")
+
+    def __init__(self, call: RpcCall, row: OperationRow, clock: Clock, facts: Mapping[str, str | None]) -> None:
         self._call = call
-        self._s3_action = s3_action
+        self._row = row
         self._clock = clock
+        self._facts = facts
 
     @property
     def s3_action(self) -> str | None:
-        return self._s3_action
+        named = self._row.version_s3_action if self._facts.get(VERSION_ID) else None
+        return named or self._row.s3_action
 
     def value(self, key: str) -> str | None:
+        """The value of a condition key. Raises UnknownKey."""
         call = self._call
+        if key in self._facts or key == VERSION_ID:
+            return self._facts.get(key)
         if key == "aws:sourceip":
             return call.peer.rpartition(":")[0].strip("[]")
         if key == "aws:securetransport":
@@ -134,12 +147,21 @@ class Gate:
         assert call.principal is not None
         return call.principal
 
-    async def enter(self, call: RpcCall, bucket: str, key: str | None = None, operation: str | None = None) -> Bucket:
+    async def enter(
+        self,
+        call: RpcCall,
+        bucket: str,
+        key: str | None = None,
+        *,
+        operation: str | None = None,
+        facts: Mapping[str, str | None] = _NO_FACTS,
+    ) -> Bucket:
         """The bucket that the call is about, which the caller may use so.
 
         Args:
             key: of the object that it is about, if it is about one.
             operation: another one than the call's own, that is done as well.
+            facts: for conditions of statements, by condition key.
 
         Raises:
             InvalidArgument, InvalidKey, KeyTooLong, NoSuchBucket, AccessDenied
@@ -151,7 +173,8 @@ class Gate:
         if not bucket:
             raise InvalidArgument("The call names no bucket", "bucket", "")
         found = await self.store.buckets.get(bucket)
-        await self.authorise(call, operation or call.operation, Resource(found.org_id, found.project_id, bucket, key))
+        resource = Resource(found.org_id, found.project_id, bucket, key)
+        await self.authorise(call, operation or call.operation, resource, facts)
         if operation is None:
             call.found = found
         return found
@@ -181,7 +204,9 @@ class Gate:
         call.bucket = bucket
         await self.authorise(call, call.operation, Resource(org_id, project_id, bucket))
 
-    async def authorise(self, call: RpcCall, operation: str, resource: Resource) -> None:
+    async def authorise(
+        self, call: RpcCall, operation: str, resource: Resource, facts: Mapping[str, str | None] = _NO_FACTS
+    ) -> None:
         """Whether the caller may do that operation to that resource.
 
         Raises:
@@ -190,7 +215,7 @@ class Gate:
         principal = self.principal(call)
         if not principal.admin:
             row = self.operations[operation]
-            context = _CallContext(call, row.s3_action, self.clock)
+            context = _CallContext(call, row, self.clock, facts)
             await self.authorizer.authorize(principal, row.action, resource, context)
 
     async def hide_absence(self, call: RpcCall, bucket: Bucket, absence: Exception) -> Exception:

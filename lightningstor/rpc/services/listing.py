@@ -21,7 +21,7 @@ class Listing:
     async def ListObjects(self, input_message: pb.ListObjectsRequest, request: RpcCall) -> pb.ListObjectsResponse:
         """Current objects and common prefixes, by key."""
         message = input_message
-        await self._context.gate.enter(request, message.bucket)
+        await self._context.gate.enter(request, message.bucket, facts=_facts(message))
         token = message.continuation_token
         page = await self._context.store.listings.objects(
             message.bucket,
@@ -52,7 +52,7 @@ class Listing:
     ) -> pb.ListObjectVersionsResponse:
         """All versions and delete markers: keys ascending, of each key the newest first."""
         message = input_message
-        await self._context.gate.enter(request, message.bucket)
+        await self._context.gate.enter(request, message.bucket, facts=_facts(message))
         key_marker, version_marker = pair_of_token(message.continuation_token)
         page = await self._context.store.listings.versions(
             message.bucket,
@@ -68,3 +68,13 @@ class Listing:
             is_truncated=page.truncated,
             next_continuation_token=token_of_pair(page.next_key, page.next_version_id) if page.truncated else None,
         )
+
+
+def _facts(message: pb.ListObjectsRequest | pb.ListObjectVersionsRequest) -> dict[str, str | None]:
+    """What conditions may ask of a listing."""
+    limit = optional(message, "max_keys")
+    return {
+        "s3:prefix": message.prefix,
+        "s3:delimiter": message.delimiter,
+        "s3:max-keys": None if limit is None else str(limit),
+    }

@@ -10,6 +10,7 @@ from lightningstor.errors import InvalidRequest
 from lightningstor.model.records import DISABLED
 from lightningstor.rpc.call import Encoded, RpcCall
 from lightningstor.rpc.framing import varint
+from lightningstor.rpc.gate import VERSION_ID
 from lightningstor.rpc.gen import object_service_pb2 as pb
 from lightningstor.rpc.services.context import ServiceContext
 from lightningstor.rpc.services.convert import metadata_message, optional, range_message
@@ -34,10 +35,10 @@ class Reading:
 
     async def GetObject(self, input_message: pb.GetObjectRequest, request: RpcCall) -> AsyncIterator[Encoded]:
         """An object, or a range or a part of it. Its first piece is verified before the first message leaves."""
-        bucket, key = input_message.bucket, input_message.key
-        await self._context.gate.enter(request, bucket, key)
+        bucket, key, version_id = input_message.bucket, input_message.key, optional(input_message, "version_id")
+        await self._context.gate.enter(request, bucket, key, facts={VERSION_ID: version_id})
         selection = self._selection(input_message)
-        opened = await selection.open(bucket, key, optional(input_message, "version_id"))
+        opened = await selection.open(bucket, key, version_id)
         try:
             found = opened.found
             _note(request, found)
@@ -53,12 +54,13 @@ class Reading:
 
     async def HeadObject(self, input_message: pb.HeadObjectRequest, request: RpcCall) -> pb.HeadObjectResponse:
         """What GetObject would answer, without the bytes."""
-        bucket, key = input_message.bucket, input_message.key
-        await self._context.gate.enter(request, bucket, key)
+        bucket, key, version_id = input_message.bucket, input_message.key, optional(input_message, "version_id")
+        facts = {VERSION_ID: version_id}
+        await self._context.gate.enter(request, bucket, key, facts=facts)
         if input_message.include_tags:
-            await self._context.gate.enter(request, bucket, key, "GetObjectTagging")
+            await self._context.gate.enter(request, bucket, key, operation="GetObjectTagging", facts=facts)
         selection = self._selection(input_message)
-        found, plan = await selection.find(bucket, key, optional(input_message, "version_id"))
+        found, plan = await selection.find(bucket, key, version_id)
         _note(request, found)
         metadata = metadata_message(found, key)
         if input_message.include_tags and found.version.tags:

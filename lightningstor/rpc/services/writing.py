@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from lightningstor.errors import (
+    AccessDenied,
     CurrentIsDeleteMarker,
     InvalidArgument,
     InvalidRequest,
@@ -17,6 +18,7 @@ from lightningstor.iam.authorize import Resource
 from lightningstor.model.names import object_key
 from lightningstor.model.records import DISABLED, Bucket
 from lightningstor.rpc.call import RpcCall
+from lightningstor.rpc.gate import VERSION_ID
 from lightningstor.rpc.gen import object_service_pb2 as pb
 from lightningstor.rpc.services.context import ServiceContext
 from lightningstor.rpc.services.convert import (
@@ -102,7 +104,9 @@ class Writing:
         _check_directives(message)
         await context.gate.enter(request, message.bucket, message.key)
         source = Source(message.source_bucket, message.source_key, optional(message, "source_version_id"))
-        source_bucket = await context.gate.enter(request, source.bucket, source.key, "GetObject")
+        source_bucket = await context.gate.enter(
+            request, source.bucket, source.key, operation="GetObject", facts={VERSION_ID: source.version_id}
+        )
         conditions = ReadConditions(
             optional(message, "source_if_match"),
             optional(message, "source_if_none_match"),
@@ -140,13 +144,13 @@ class Writing:
 
     async def DeleteObject(self, input_message: pb.DeleteObjectRequest, request: RpcCall) -> pb.DeleteObjectResponse:
         """Delete an object or one version of it."""
-        bucket, key = input_message.bucket, input_message.key
-        found = await self._context.gate.enter(request, bucket, key)
+        bucket, key, version_id = input_message.bucket, input_message.key, optional(input_message, "version_id")
+        found = await self._context.gate.enter(request, bucket, key, facts={VERSION_ID: version_id})
         deleted = await self._context.store.deletes.delete(
             bucket,
             key,
             self._context.gate.principal(request).owner,
-            optional(input_message, "version_id"),
+            version_id,
             write_if_match(optional(input_message, "if_match")),
         )
         request.version_id = None if found.versioning == DISABLED else deleted.version_id
@@ -162,11 +166,13 @@ class Writing:
         allowed: list[Deletion] = []
         for index, item in enumerate(wanted):
             try:
-                await self._check_deletion(request, bucket, item.key)
+                await self._check_deletion(request, bucket, item)
             except StoreError as error:
                 refused[index] = error
             else:
                 allowed.append(Deletion(item.key, optional(item, "version_id"), optional(item, "if_match")))
+        if len(refused) == len(wanted) and all(isinstance(error, AccessDenied) for error in refused.values()):
+            raise refused[0]
         owner = self._context.gate.principal(request).owner
         done = iter(await self._context.store.deletes.delete_many(bucket.name, owner, allowed) if allowed else ())
         answer = pb.DeleteObjectsResponse()
@@ -178,10 +184,11 @@ class Writing:
                 answer.deleted.append(_deleted(item, result))
         return answer
 
-    async def _check_deletion(self, call: RpcCall, bucket: Bucket, key: str) -> None:
-        object_key(key, limit=self._context.store.limits.max_key_bytes)
-        resource = Resource(bucket.org_id, bucket.project_id, bucket.name, key)
-        await self._context.gate.authorise(call, "DeleteObject", resource)
+    async def _check_deletion(self, call: RpcCall, bucket: Bucket, item: pb.ObjectIdentifier) -> None:
+        object_key(item.key, limit=self._context.store.limits.max_key_bytes)
+        resource = Resource(bucket.org_id, bucket.project_id, bucket.name, item.key)
+        facts = {VERSION_ID: optional(item, "version_id")}
+        await self._context.gate.authorise(call, call.operation, resource, facts)
 
     def _failure(self, call: RpcCall, item: pb.ObjectIdentifier, error: Exception) -> pb.DeleteError:
         if not isinstance(error, StoreError):
