@@ -53,6 +53,13 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
         yield "server.tls.cert_file", "client certificates need TLS: set cert_file and key_file"
     if tls.client_auth in ("optional", "required") and tls.ca_file is None:
         yield "server.tls.ca_file", f'client_auth = "{tls.client_auth}" needs ca_file to verify certificates by'
+    admin = config.server.admin_addr
+    if admin is not None and not admin.loopback and tls.cert_file is None and not config.server.admin_plaintext:
+        yield (
+            "server.admin_addr",
+            f"{admin} can be reached from elsewhere, and the admin port would speak plain HTTP: set [server.tls], use a"
+            " loopback address, or say server.admin_plaintext = true",
+        )
     if (iam.root_access_key is None) != (iam.root_secret_key is None):
         missing = "root_access_key" if iam.root_access_key is None else "root_secret_key"
         yield f"iam.{missing}", "root_access_key and root_secret_key go together: set both or neither"

@@ -136,10 +136,21 @@ class ServerSettings(Section):
         Address("0.0.0.0", 9001), "gRPC listen address.", flag="--grpc-addr", dev_default=Address("127.0.0.1", 9001)
     )
     admin_addr: Address | None = option(
-        Address("0.0.0.0", 9003),
-        "Listen address of /health, /ready and /metrics.",
+        Address("127.0.0.1", 9003),
+        "Listen address of the admin port: the web console, the admin API, /health, /ready and /metrics.",
         flag="--admin-addr",
-        dev_default=Address("127.0.0.1", 9003),
+    )
+    admin_plaintext: bool = option(
+        False,
+        "Serve the admin port without TLS where other machines can reach it, because something in front of it speaks"
+        " TLS. Otherwise such an address needs [server.tls].",
+    )
+    metrics_token: str | None = option(
+        None,
+        "A bearer token for /metrics on an address that other machines can reach; on loopback it is open to all."
+        " An administrator's own token is taken too.",
+        secret=True,
+        rule=SECRET_KEY,
     )
     data_dir: Path | None = option(
         None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from attrs import define, field
 
 from lightningstor import __version__
@@ -12,6 +14,7 @@ from lightningstor.admin.services import AdminServices
 from lightningstor.config import Address, Config
 from lightningstor.daemon.identity import Access
 from lightningstor.daemon.jobs import Job, Usage
+from lightningstor.errors import Unauthenticated
 from lightningstor.http.admin import AdminApp, Readiness
 from lightningstor.observe.metrics import Metrics
 from lightningstor.s3.app import S3App
@@ -73,7 +76,21 @@ class Administration:
             region=self.config.s3.region,
             clock_skew_ms=endpoint.settings.clock_skew_ms,
         )
-        return AdminPort(AdminApp(readiness, render), ObjectsMount(app), services)
+        return AdminPort(AdminApp(readiness, render, self._may_scrape), ObjectsMount(app), services)
+
+    def _may_scrape(self, token: str | None) -> bool:
+        """Whether whoever brings the token may read the metrics."""
+        server = self.config.server
+        if server.admin_addr is not None and server.admin_addr.loopback:
+            return True
+        if token is None:
+            return False
+        if server.metrics_token is not None and hmac.compare_digest(token.encode(), server.metrics_token.encode()):
+            return True
+        try:
+            return self.access.callers.by_bearer(token).admin
+        except Unauthenticated:
+            return False
 
     def _s3_origin(self, host: str) -> str:
         """Where S3 is for somebody who reaches the admin port as `host` (with or without a port)."""

@@ -65,6 +65,8 @@ def prepare_identity(config: Config, directory: DataDirectory | None, world: Wor
         seal_key = directory.seal_key(world.entropy) if directory is not None else None
         if seal_key is not None:
             redactor.register(seal_key.hex())
+    if config.server.metrics_token is not None:
+        redactor.register(config.server.metrics_token)
     return Identity(fixed, seal_key, notice)
 
 

@@ -205,7 +205,7 @@ class _Daemon:
         endpoint.readiness = readiness.reasons
         async with trio.open_nursery() as private:
             admin = admin_server(administration.port(app, readiness), self.world)
-            admin_address = await self._start_http(private, admin, self.config.server.admin_addr, "admin_addr")
+            admin_address = await self._start_admin(private, admin, tls)
             async with trio.open_nursery() as public, trio.open_nursery() as grpc:
                 self.stop.cancels(public.cancel_scope)
                 listeners = await listen(self.config.server.s3_addr, "s3_addr", None if tls is None else tls.s3)
@@ -226,12 +226,12 @@ class _Daemon:
                     rpc.stop()
             admin.stop(0)
 
-    async def _start_http(
-        self, nursery: trio.Nursery, server: Server, address: Address | None, option: str
-    ) -> str | None:
+    async def _start_admin(self, nursery: trio.Nursery, server: Server, tls: ServerTls | None) -> str | None:
+        """Start the admin port, with TLS where other machines reach it; where it listens."""
+        address = self.config.server.admin_addr
         if address is None:
             return None
-        listeners = await listen(address, option)
+        listeners = await listen(address, "admin_addr", None if tls is None or address.loopback else tls.s3)
         await nursery.start(server.serve, listeners)
         return str(Address(*listeners[0].address))
 

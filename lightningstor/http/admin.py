@@ -44,22 +44,35 @@ class AdminApp:
 
     Args:
         metrics: renders the metrics in Prometheus's text format; may raise, which is a 500.
+        may_scrape: whether a bearer token, or None where none came, opens /metrics.
     """
 
-    def __init__(self, readiness: Readiness, metrics: Callable[[], Awaitable[bytes]]) -> None:
+    def __init__(
+        self,
+        readiness: Readiness,
+        metrics: Callable[[], Awaitable[bytes]],
+        may_scrape: Callable[[str | None], bool] = lambda token: True,
+    ) -> None:
         self._readiness = readiness
         self._metrics = metrics
+        self._may_scrape = may_scrape
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        status, content_type, body = await self._answer(scope["method"], scope["path"])
+        path = scope["path"]
+        if path == "/metrics" and not self._may_scrape(_bearer(scope)):
+            status, content_type, body = 401, _JSON, _document({"error": "/metrics needs a bearer token here"})
+        else:
+            status, content_type, body = await self._answer(scope["method"], path)
         headers = [
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
         ]
+        if status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
         if status == 405:
             headers.append((b"allow", b"GET, HEAD"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -78,6 +91,13 @@ class AdminApp:
         if reasons:
             return 503, _JSON, _document({"status": "not ready", "reasons": reasons})
         return 200, _JSON, _document({"status": "ready"})
+
+
+def _bearer(scope: Scope) -> str | None:
+    for name, value in scope.get("headers", ()):
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return bytes(value[7:]).strip().decode("latin-1")
+    return None
 
 
 def _document(content: dict[str, object]) -> bytes:
