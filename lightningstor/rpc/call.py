@@ -47,6 +47,7 @@ class RpcCall:
         operation: the row of the operation table; action: its action. Set as they are found, like what follows.
         principal, authentication: on whose behalf, and how that is known.
         found: the bucket's record, once the caller may know that there is one.
+        named: the name of that bucket as the store takes it.
         bucket, key, version_id: what the call is about. object_size: of the object written or read, in bytes.
         bytes_in, bytes_out: of its messages.
     """
@@ -56,6 +57,7 @@ class RpcCall:
     authentication: str | None = None
     action: str | None = None
     found: Bucket | None = None
+    named: str = ""
     bucket: str | None = None
     key: str | None = None
     version_id: str | None = None

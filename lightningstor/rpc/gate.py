@@ -172,12 +172,18 @@ class Gate:
             object_key(key, limit=self.store.limits.max_key_bytes)
         if not bucket:
             raise InvalidArgument("The call names no bucket", "bucket", "")
-        found = await self.store.buckets.get(bucket)
+        named, found = await self._find(call, bucket)
         resource = Resource(found.org_id, found.project_id, bucket, key)
         await self.authorise(call, operation or call.operation, resource, facts)
         if operation is None:
-            call.found = found
+            call.found, call.named = found, named
         return found
+
+    async def _find(self, call: RpcCall, bucket: str) -> tuple[str, Bucket]:
+        """The bucket that the caller calls so, and its name as the store takes it."""
+        principal, buckets = self.principal(call), self.store.buckets
+        named = await buckets.resolve(bucket, principal.org_id, principal.project_id)
+        return named, await buckets.get(named)
 
     async def enter_some(self, call: RpcCall, bucket: str) -> Bucket:
         """The bucket of a call that names several objects, each of which is authorised by itself.
@@ -188,11 +194,11 @@ class Gate:
         call.bucket = bucket
         if not bucket:
             raise InvalidArgument("The call names no bucket", "bucket", "")
-        found = await self.store.buckets.get(bucket)
+        named, found = await self._find(call, bucket)
         principal = self.principal(call)
         if not self.authorizer.concerns(principal, Resource(found.org_id, found.project_id, bucket)):
             raise AccessDenied(f"nothing in {bucket} is open to {principal.id}")
-        call.found = found
+        call.found, call.named = found, named
         return found
 
     async def enter_scope(self, call: RpcCall, org_id: str, project_id: str | None, bucket: str | None = None) -> None:

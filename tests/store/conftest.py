@@ -22,12 +22,12 @@ SMALL_LIMITS = StoreLimits(min_part_size_bytes=100 << 10, max_inline_bytes=4 << 
 
 
 @asynccontextmanager
-async def memory_store(limits: StoreLimits = SMALL_LIMITS) -> AsyncIterator[Store]:
+async def memory_store(limits: StoreLimits = SMALL_LIMITS, *, scoped_names: bool = False) -> AsyncIterator[Store]:
     """An ephemeral store."""
     world = World()
     async with (
         open_chunk_manager(MemoryChunkStore(), world=world, chunk_size=1 << 20) as chunks,
-        open_store(MemoryKv(), chunks, world, limits) as store,
+        open_store(MemoryKv(), chunks, world, limits, scoped_names=scoped_names) as store,
     ):
         yield store
 

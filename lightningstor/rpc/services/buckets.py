@@ -77,7 +77,7 @@ class BucketService:
     async def DeleteBucket(self, input_message: pb.DeleteBucketRequest, request: RpcCall) -> pb.DeleteBucketResponse:
         """Remove an empty bucket."""
         await self._context.gate.enter(request, input_message.bucket)
-        await self._context.store.buckets.delete(input_message.bucket)
+        await self._context.store.buckets.delete(request.named)
         return pb.DeleteBucketResponse()
 
     async def ListBuckets(self, input_message: pb.ListBucketsRequest, request: RpcCall) -> pb.ListBucketsResponse:
@@ -113,7 +113,7 @@ class BucketService:
         """Enable or suspend versioning."""
         await self._context.gate.enter(request, input_message.bucket)
         status = versioning_status(input_message.versioning)
-        return versioning_message(await self._context.store.buckets.set_versioning(input_message.bucket, status))
+        return versioning_message(await self._context.store.buckets.set_versioning(request.named, status))
 
     async def GetBucketTagging(self, input_message: pb.GetBucketTaggingRequest, request: RpcCall) -> pb.BucketTagging:
         """The bucket's tags; that there are none is an error, as in S3."""
@@ -126,7 +126,7 @@ class BucketService:
         """Replace the bucket's tags."""
         await self._context.gate.enter(request, input_message.bucket)
         tags = dict(input_message.tagging.tags)
-        changed = await self._context.store.buckets.set_tags(input_message.bucket, tags)
+        changed = await self._context.store.buckets.set_tags(request.named, tags)
         return pb.BucketTagging(tags=changed.tags)
 
     async def DeleteBucketTagging(
@@ -134,5 +134,5 @@ class BucketService:
     ) -> empty_pb2.Empty:
         """Remove the bucket's tags; no error where there are none."""
         await self._context.gate.enter(request, input_message.bucket)
-        await self._context.store.buckets.set_tags(input_message.bucket, None)
+        await self._context.store.buckets.set_tags(request.named, None)
         return empty_pb2.Empty()

@@ -24,7 +24,7 @@ class Listing:
         await self._context.gate.enter(request, message.bucket, facts=_facts(message))
         token = message.continuation_token
         page = await self._context.store.listings.objects(
-            message.bucket,
+            request.named,
             prefix=message.prefix,
             delimiter=message.delimiter,
             after=decode_token(token, "continuation_token") if token else message.start_after,
@@ -55,7 +55,7 @@ class Listing:
         await self._context.gate.enter(request, message.bucket, facts=_facts(message))
         key_marker, version_marker = pair_of_token(message.continuation_token)
         page = await self._context.store.listings.versions(
-            message.bucket,
+            request.named,
             prefix=message.prefix,
             delimiter=message.delimiter,
             key_marker=key_marker,

@@ -58,7 +58,7 @@ class Multipart:
         elif kind is not None:
             raise InvalidRequest("checksum_type can only be used with checksum_algorithm.")
         upload = await self._context.store.uploads.create(
-            message.bucket, message.key, UploadDraft(draft_of(request, message, algorithm), kind)
+            request.named, message.key, UploadDraft(draft_of(request, message, algorithm), kind)
         )
         shown = upload_message(upload)
         return pb.CreateMultipartUploadResponse(
@@ -87,7 +87,7 @@ class Multipart:
                 f" actual checksum Type: {algorithm}"
             )
         body = _PartBody(first, input_messages, algorithm)
-        part = await store.uploads.put_part(upload.bucket, upload.key, upload.upload_id, number, body)
+        part = await store.uploads.put_part(request.named, upload.key, upload.upload_id, number, body)
         request.object_size = part.size
         # Whoever did not ask for checksums when the upload began is not told the one that is kept all the same.
         shown = part.checksum if upload.checksum_algorithm is not None else None
@@ -102,7 +102,7 @@ class Multipart:
         upload = await self._context.store.uploads.finder.by_id(upload_id)
         try:
             await self._context.gate.enter(call, upload.bucket, upload.key)
-            _, current, _ = await self._context.store.uploads.finder.open_upload(upload.bucket, upload.key, upload_id)
+            _, current, _ = await self._context.store.uploads.finder.open_upload(call.named, upload.key, upload_id)
         except (AccessDenied, NoSuchBucket):
             call.bucket = call.key = call.found = None
             raise NoSuchUpload(upload_id) from None
@@ -118,7 +118,7 @@ class Multipart:
             raise InvalidArgument("CompleteMultipartUpload names no part", "parts", "")
         checksum = checksum_of(message.checksum) if message.HasField("checksum") else None
         written = await self._context.store.completions.complete(
-            message.bucket,
+            request.named,
             message.key,
             message.upload_id,
             [_complete_part(part) for part in message.parts],
@@ -145,7 +145,7 @@ class Multipart:
         """End an upload; its parts are freed."""
         message = input_message
         await self._context.gate.enter(request, message.bucket, message.key)
-        await self._context.store.uploads.abort(message.bucket, message.key, message.upload_id)
+        await self._context.store.uploads.abort(request.named, message.key, message.upload_id)
         return pb.AbortMultipartUploadResponse()
 
     async def ListMultipartUploads(
@@ -156,7 +156,7 @@ class Multipart:
         await self._context.gate.enter(request, message.bucket)
         key_marker, upload_marker = pair_of_token(message.continuation_token)
         page = await self._context.store.listings.uploads(
-            message.bucket,
+            request.named,
             prefix=message.prefix,
             delimiter=message.delimiter,
             key_marker=key_marker,
@@ -175,7 +175,7 @@ class Multipart:
         message = input_message
         await self._context.gate.enter(request, message.bucket, message.key)
         page = await self._context.store.uploads.list_parts(
-            message.bucket,
+            request.named,
             message.key,
             message.upload_id,
             after=_part_of_token(message.continuation_token),

@@ -38,7 +38,7 @@ class Reading:
         bucket, key, version_id = input_message.bucket, input_message.key, optional(input_message, "version_id")
         await self._context.gate.enter(request, bucket, key, facts={VERSION_ID: version_id})
         selection = self._selection(input_message)
-        opened = await selection.open(bucket, key, version_id)
+        opened = await selection.open(request.named, key, version_id)
         try:
             found = opened.found
             _note(request, found)
@@ -60,7 +60,7 @@ class Reading:
         if input_message.include_tags:
             await self._context.gate.enter(request, bucket, key, operation="GetObjectTagging", facts=facts)
         selection = self._selection(input_message)
-        found, plan = await selection.find(bucket, key, version_id)
+        found, plan = await selection.find(request.named, key, version_id)
         _note(request, found)
         metadata = metadata_message(found, key)
         if input_message.include_tags and found.version.tags:

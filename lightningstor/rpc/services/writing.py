@@ -82,7 +82,7 @@ class Writing:
         await self._context.gate.enter(request, bucket, key)
         algorithm = algorithm_of(input_message.checksum_algorithm)
         written = await self._context.store.puts.put(
-            bucket,
+            request.named,
             key,
             draft_of(request, input_message, algorithm),
             BytesSource(input_message.content, expected_digests(algorithm, input_message.checksum_value)),
@@ -103,10 +103,11 @@ class Writing:
         context, message = self._context, input_message
         _check_directives(message)
         await context.gate.enter(request, message.bucket, message.key)
-        source = Source(message.source_bucket, message.source_key, optional(message, "source_version_id"))
+        source_key, version_id = message.source_key, optional(message, "source_version_id")
         source_bucket = await context.gate.enter(
-            request, source.bucket, source.key, operation="GetObject", facts={VERSION_ID: source.version_id}
+            request, message.source_bucket, source_key, operation="GetObject", facts={VERSION_ID: version_id}
         )
+        source = Source(context.store.buckets.reference(source_bucket), source_key, version_id)
         conditions = ReadConditions(
             optional(message, "source_if_match"),
             optional(message, "source_if_none_match"),
@@ -118,7 +119,7 @@ class Writing:
             copied = await context.store.copies.copy(
                 source,
                 lambda found: conditions.check(found.version.etag, found.version.created_at),
-                message.bucket,
+                request.named,
                 message.key,
                 lambda found: _copy_draft(request, message, found),
                 write_conditions(optional(message, "if_match"), optional(message, "if_none_match")),
@@ -147,7 +148,7 @@ class Writing:
         bucket, key, version_id = input_message.bucket, input_message.key, optional(input_message, "version_id")
         found = await self._context.gate.enter(request, bucket, key, facts={VERSION_ID: version_id})
         deleted = await self._context.store.deletes.delete(
-            bucket,
+            request.named,
             key,
             self._context.gate.principal(request).owner,
             version_id,
@@ -174,7 +175,7 @@ class Writing:
         if len(refused) == len(wanted) and all(isinstance(error, AccessDenied) for error in refused.values()):
             raise refused[0]
         owner = self._context.gate.principal(request).owner
-        done = iter(await self._context.store.deletes.delete_many(bucket.name, owner, allowed) if allowed else ())
+        done = iter(await self._context.store.deletes.delete_many(request.named, owner, allowed) if allowed else ())
         answer = pb.DeleteObjectsResponse()
         for index, item in enumerate(wanted):
             result = refused[index] if index in refused else next(done)
