@@ -24,7 +24,7 @@ class LineSink(Protocol):
         """Get ready. Raises OSError when no line could be written."""
         ...
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes | bytearray) -> None:
         """Write lines, each with its end. Raises OSError; the same call again then finishes what it began."""
         ...
 
@@ -47,7 +47,7 @@ class StandardOutput:
     def open(self) -> None:
         """See `LineSink`."""
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes | bytearray) -> None:
         """See `LineSink`."""
         view = memoryview(lines)
         while self._done < len(lines):
@@ -86,7 +86,7 @@ class RotatingFile:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._begin()
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes | bytearray) -> None:
         """See `LineSink`."""
         if not self._done:
             self._choose_file(len(lines))

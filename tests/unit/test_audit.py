@@ -36,7 +36,7 @@ class Tape:
 
     def close(self) -> None: ...
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes | bytearray) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
         self.written += lines
