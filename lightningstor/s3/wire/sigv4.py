@@ -75,7 +75,8 @@ PRESIGNED_PARAMETERS: Final = (
 )
 
 _MAX_SKEW_MS: Final = 15 * 60_000
-_HEADER_PREFIX: Final = b"AWS4-HMAC-SHA256 "
+_SCHEME: Final = "AWS4-HMAC-SHA256 "
+_HEADER_PREFIX: Final = _SCHEME.encode()
 _HEADER_FIELDS: Final = frozenset({"Credential", "SignedHeaders"})
 _SIGV4A: Final = "AWS4-ECDSA-P256-SHA256"
 _HEADER: Final = "The authorization header is malformed; "
@@ -167,13 +168,13 @@ def _credential(text: str, listed: str) -> Credential:
 
 
 def _header_credential(fields: bytes) -> Credential:
-    """Read the fields of an Authorization header but the signature. They are the same for a client's whole day.
+    """Read an Authorization header without its signature. What is left is the same for a client's whole day.
 
     Raises:
         AuthorizationHeaderMalformed
     """
     found: dict[str, str] = {}
-    for piece in fields.decode("latin-1").split(","):
+    for piece in fields.decode("latin-1").removeprefix(_SCHEME).split(","):
         name, _, value = piece.strip().partition("=")
         if not name:
             continue
@@ -212,11 +213,12 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
         if raw.startswith(_SIGV4A.encode()):
             raise NotImplementedHere(_SIGV4A)
         raise InvalidArgument("Unsupported Authorization Type", "Authorization")
-    before, found, after = raw.partition(b"Signature=")
-    signature, _, rest = after.partition(b",")
-    if not found or not signature:
+    fields, _, signature = raw.partition(b"Signature=")
+    if b"," in signature:  # nobody's SDK writes it elsewhere than last
+        signature, _, rest = signature.partition(b",")
+        fields += rest
+    if not signature:
         raise AuthorizationHeaderMalformed(f"{_HEADER}missing Signature.")
-    fields = before[17:] + rest
     credential = _cached_header_credential(fields) if len(fields) <= _CACHED_MAX else _header_credential(fields)
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
