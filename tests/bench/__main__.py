@@ -38,7 +38,7 @@ _BARS_US = {
 """What the project allows itself, CPU µs per request of the server, on a machine whose MD5 of 64 MiB takes 109 ms."""
 
 _MD5_MS = 109.0
-_ACCESS, _SECRET = "BENCHACCESSKEY000001", "bench-secret-key-of-forty-characters-000"
+ACCESS, SECRET = "BENCHACCESSKEY000001", "bench-secret-key-of-forty-characters-000"
 
 
 def machine_md5_ms() -> float:
@@ -58,7 +58,7 @@ def daemon(folder: Path) -> Iterator[dict[str, Any]]:
     ready = folder / "ready.json"
     command = [sys.executable, "-m", "lightningstor", "--data-dir", str(folder / "data"), "--ready-file", str(ready)]
     command += ["--s3-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"]
-    environment = {**os.environ, "LIGHTNINGSTOR_ROOT_ACCESS_KEY": _ACCESS, "LIGHTNINGSTOR_ROOT_SECRET_KEY": _SECRET}
+    environment = {**os.environ, "LIGHTNINGSTOR_ROOT_ACCESS_KEY": ACCESS, "LIGHTNINGSTOR_ROOT_SECRET_KEY": SECRET}
     process = subprocess.Popen(["taskset", "-c", "0", *command], cwd=_ROOT, env=environment)
     try:
         while not ready.exists():
@@ -76,7 +76,7 @@ def run(tool: Path, workloads: list[str], duration: int, reps: int) -> dict[str,
     found: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as name, daemon(Path(name)) as ready:
         command = [sys.executable, str(tool), "--endpoint", f"http://{ready['s3']}", "--pid", str(ready["pid"])]
-        command += ["--access", _ACCESS, "--secret", _SECRET, "--name", "lightningstor", "--client-core", "1"]
+        command += ["--access", ACCESS, "--secret", SECRET, "--name", "lightningstor", "--client-core", "1"]
         command += ["--duration", str(duration), "--reps", str(reps), "--big-reps", str(reps)]
         command += ["--workloads", ",".join(workloads), "--warm", "1"]
         with subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True) as process:

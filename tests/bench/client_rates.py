@@ -1,31 +1,39 @@
 """Unary and streaming rates: our client and server against bare purerpc's, in turns, in the same run.
 
-`python -m tests.bench.client_rates [--rounds N]`; the server runs on core 0, the client on core 1. Both sides serve the
-same purerpc services with the same messages; only what lies beneath differs. `mixed` pairs show which side costs what.
+`python -m tests.bench.client_rates [--rounds N]`; servers run on core 0, the client on core 1. `bare` and `ours` serve
+the same purerpc services with the same messages, and only what lies beneath differs; the mixed pairs show which side
+costs what. `daemon` is the real one: health checks through its whole gRPC port, and GetObject of an object on its disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import purerpc
 import trio
+from attrs import frozen
 
+from lightningstor.admin.api.endpoint import PREFIX
+from lightningstor.client import CreateBucketRequest, LightningStorClient
 from lightningstor.client.channel import Channel, Method, open_channel
 from lightningstor.client.methods import GET_OBJECT
 from lightningstor.rpc.gen import grpc_health_v1_pb2
 from lightningstor.rpc.gen.grpc_health_v1_grpc import HealthServicer, HealthStub
 from lightningstor.rpc.gen.object_service_grpc import ObjectServiceServicer, ObjectServiceStub
 from lightningstor.rpc.gen.object_service_pb2 import GetObjectRequest, GetObjectResponse
+from tests.bench.__main__ import ACCESS, SECRET, daemon
+from tests.harness.signed_http import SignedHttp
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PIECE: Final = 1 << 20
@@ -75,6 +83,8 @@ async def serve(kind: str) -> None:
 
 
 class Ours:
+    """Our client, on a server whose object "bench/object" has what the other servers stream."""
+
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
 
@@ -83,7 +93,8 @@ class Ours:
 
     async def stream(self) -> int:
         total = 0
-        async with self.channel.streaming_down(GET_OBJECT, GetObjectRequest()) as answers:
+        request = GetObjectRequest(bucket="bench", key="object")
+        async with self.channel.streaming_down(GET_OBJECT, request) as answers:
             async for answer in answers:
                 total += len(answer.content)
         return total
@@ -103,13 +114,22 @@ class Bare:
         return total
 
 
+@frozen
+class Server:
+    """Where a server is, and the token that it wants."""
+
+    port: int
+    token: str = ""
+
+
 @asynccontextmanager
-async def client(kind: str, port: int) -> AsyncIterator[Ours | Bare]:
+async def client(kind: str, server: Server) -> AsyncIterator[Ours | Bare]:
     if kind == "bare":
-        async with purerpc.insecure_channel("127.0.0.1", port) as channel:
+        async with purerpc.insecure_channel("127.0.0.1", server.port) as channel:
             yield Bare(channel)
     else:
-        async with open_channel(f"http://127.0.0.1:{port}") as channel:
+        metadata = {"authorization": f"Bearer {server.token}"} if server.token else {}
+        async with open_channel(f"http://127.0.0.1:{server.port}", metadata=lambda: metadata) as channel:
             yield Ours(channel)
 
 
@@ -119,9 +139,9 @@ async def timed(work: Callable[[], Awaitable[Any]]) -> float:
     return time.perf_counter() - started
 
 
-async def measure(kind: str, port: int) -> dict[str, float]:
+async def measure(kind: str, server: Server) -> dict[str, float]:
     """Calls a second one by one, and by 32 tasks; MB a second of one stream."""
-    async with client(kind, port) as calls:
+    async with client(kind, server) as calls:
 
         async def one_by_one() -> None:
             for _ in range(_CALLS // 2):
@@ -147,11 +167,42 @@ async def measure(kind: str, port: int) -> dict[str, float]:
         }
 
 
-PAIRS: Final = (("bare", "bare"), ("ours", "ours"), ("bare", "ours"), ("ours", "bare"))
+@contextmanager
+def bare_and_ours() -> Iterator[dict[str, Server]]:
+    """Both servers of this file, each a process on core 0."""
+    command = ["taskset", "-c", "0", sys.executable, "-m", "tests.bench.client_rates", "--serve"]
+    processes = {
+        kind: subprocess.Popen([*command, kind], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+        for kind in ("bare", "ours")
+    }
+    try:
+        yield {kind: Server(int(process.stdout.readline())) for kind, process in processes.items() if process.stdout}
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+
+
+def with_object(ready: dict[str, Any]) -> Server:
+    """A daemon that holds the object."""
+    admin = SignedHttp(ready["admin"], ACCESS, SECRET)
+    token = json.loads(admin.request("POST", f"{PREFIX}/principals/root/tokens", b'{"ttl_s": 600}').body)["token"]
+    admin.close()
+
+    async def put() -> None:
+        async with LightningStorClient.connect(f"http://{ready['grpc']}", token=token) as store:
+            await store.create_bucket(CreateBucketRequest(name="bench"))
+            await store.upload("bench", "object", bytes(_PIECE * _PIECES))
+
+    trio.run(put)
+    return Server(int(ready["grpc"].rpartition(":")[2]), token)
+
+
+PAIRS: Final = (("bare", "bare"), ("ours", "ours"), ("ours", "daemon"), ("bare", "ours"), ("ours", "bare"))
 
 
 def main() -> None:
-    """Print the table: medians, and ours as a share of bare."""
+    """Print the table: medians, and each as a share of bare purerpc's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--serve", choices=("bare", "ours"), help=argparse.SUPPRESS)
@@ -160,29 +211,17 @@ def main() -> None:
         trio.run(serve, options.serve)
         return
     os.sched_setaffinity(0, {1})
-    command = ["taskset", "-c", "0", sys.executable, "-m", "tests.bench.client_rates", "--serve"]
-    servers = {
-        kind: subprocess.Popen([*command, kind], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
-        for kind in ("bare", "ours")
-    }
-    try:
-        ports = {kind: int(process.stdout.readline()) for kind, process in servers.items() if process.stdout}
-        found: dict[tuple[str, str], list[dict[str, float]]] = {pair: [] for pair in PAIRS}
+    found: dict[tuple[str, str], list[dict[str, float]]] = {pair: [] for pair in PAIRS}
+    with tempfile.TemporaryDirectory() as folder, bare_and_ours() as servers, daemon(Path(folder)) as ready:
+        servers["daemon"] = with_object(ready)
         for _ in range(options.rounds):
             for pair in PAIRS:
-                found[pair].append(trio.run(measure, pair[0], ports[pair[1]]))
-    finally:
-        for process in servers.values():
-            process.kill()
-            process.wait()
+                found[pair].append(trio.run(measure, pair[0], servers[pair[1]]))
     for figure in found[PAIRS[0]][0]:
         medians = {pair: statistics.median(run[figure] for run in runs) for pair, runs in found.items()}
         bare = medians[PAIRS[0]]
-        shares = ", ".join(
-            f"client {mine} server {theirs}: {rate:,.0f} ({rate / bare:.0%})"
-            for (mine, theirs), rate in medians.items()
-        )
-        print(f"{figure}: {shares}")
+        for (mine, theirs), rate in medians.items():
+            print(f"{figure}: client {mine}, server {theirs}: {rate:,.0f}, {rate / bare:.0%} of bare purerpc")
 
 
 if __name__ == "__main__":
