@@ -9,7 +9,7 @@ log into file ─────▶ connection of its own, thread hops             
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -55,12 +55,10 @@ class SqliteKv:
         self._reader = reader
         self._scans = scans
         self._cache = cache
+        self.is_newest: Callable[[Row], bool] = cache.holds
+        """As `Kv.is_newest`: True while the row is cached, False from when a transaction that writes it is queued."""
         self._commits = commits
         self._checkpointer = checkpointer
-
-    def is_newest(self, row: Row) -> bool:
-        """As `Kv.is_newest`: True while the row is cached, False from when a transaction that writes it is queued."""
-        return self._cache.holds(row)
 
     @property
     def read_only_reason(self) -> str | None:

@@ -26,6 +26,7 @@ def record_of(call: Call, seconds: float) -> OperationRecord:
         outcome = outcome_of(status, call.s3_code) if status >= 300 else "success"
     agent = call.headers.get(b"user-agent")
     peer = call.exchange.client
+    trusts = call.endpoint.clients.trusts
     return OperationRecord(
         "s3",
         call.operation_name,
@@ -47,14 +48,13 @@ def record_of(call: Call, seconds: float) -> OperationRecord:
         call.bytes_in,
         call.bytes_out,
         call.object_size,
-        None if peer is None else _client(call, peer[0]),
+        None if peer is None else _client(call, peer[0]) if trusts else peer[0],
         None if agent is None else agent.decode("latin-1"),
     )
 
 
 def _client(call: Call, peer: str) -> str:
-    clients = call.endpoint.clients
-    return clients.address(peer, call.headers.get(b"x-forwarded-for")) if clients.trusts else peer
+    return call.endpoint.clients.address(peer, call.headers.get(b"x-forwarded-for"))
 
 
 def _authentication(call: Call) -> str:

@@ -98,14 +98,14 @@ class Reads:
                 found = again
 
     async def _open(self, found: Found, plan: ReadPlan) -> OpenObject:
-        body = found.version.body
-        if body is None or plan.length == 0:
-            return OpenObject(found, plan, b"", complete=True)
+        body, size, length = found.version.body, found.version.size, plan.length
+        if body is None or length == 0:
+            return OpenObject(found, plan, b"", True)
         if body.layout == "inline":
-            data = await read_inline(self.ctx, body, found.version.size)
-            if plan.length != found.version.size:
-                data = data[plan.offset : plan.offset + plan.length]
-            return OpenObject(found, plan, data, complete=True)
+            data = await read_inline(self.ctx, body, size)
+            if length != size:
+                data = data[plan.offset : plan.offset + length]
+            return OpenObject(found, plan, data, True)
         self.ctx.pins.hold(body.data_id)
         pieces = _BodyPieces(self.ctx, body, plan.offset, plan.length)
         opened = OpenObject(found, plan, b"", complete=False, _reads=self, _pieces=pieces)
@@ -154,12 +154,13 @@ async def read_inline(ctx: StoreContext, body: BodyRef, size: int) -> bytes:
     Raises:
         BytesMissing, BytesCorrupt
     """
-    row_key = keys.DATA + body.data_id.encode()
+    data_id = body.data_id
+    row_key = keys.DATA + data_id.encode()
     row = await ctx.kv.get(row_key)
     if row is None:
         raise BytesMissing(row_key.decode())
     data = row.value
-    if len(data) != size or inline_crc(body.data_id, data) != body.crc:
+    if len(data) != size or inline_crc(data_id, data) != body.crc:
         raise BytesCorrupt(row_key.decode(), "the bytes are not those that were written")
     return data
 
