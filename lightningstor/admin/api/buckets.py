@@ -64,23 +64,25 @@ async def change_bucket(call: AdminCall) -> BucketInfo:
     bucket = await _authorised(call, _ACTION + "update")
     buckets, change = call.services.store.buckets, call.body
     if change.versioning is not None:
-        bucket = await buckets.set_versioning(bucket.name, change.versioning)
+        bucket = await buckets.set_versioning(buckets.reference(bucket), change.versioning)
     if change.tags is not None:
-        bucket = await buckets.set_tags(bucket.name, change.tags)
+        bucket = await buckets.set_tags(buckets.reference(bucket), change.tags)
     return await _info(call, bucket)
 
 
 async def delete_bucket(call: AdminCall) -> None:
     """Delete an empty bucket."""
     bucket = await _authorised(call, _ACTION + "delete")
-    await call.services.store.buckets.delete(bucket.name)
+    buckets = call.services.store.buckets
+    await buckets.delete(buckets.reference(bucket))
 
 
 async def list_uploads(call: AdminCall) -> UploadList:
     """The open multipart uploads of a bucket."""
     bucket, query = await _authorised(call, "lightningstor:objects:list"), call.query
-    page = await call.services.store.listings.uploads(
-        bucket.name,
+    store = call.services.store
+    page = await store.listings.uploads(
+        store.buckets.reference(bucket),
         prefix=query.prefix,
         delimiter="",
         key_marker=query.after,
@@ -104,11 +106,13 @@ async def list_uploads(call: AdminCall) -> UploadList:
 async def abort_upload(call: AdminCall) -> None:
     """Abort a multipart upload and free its parts."""
     bucket = await _authorised(call, "lightningstor:uploads:abort", call.query.key)
-    await call.services.store.uploads.abort(bucket.name, call.query.key, call.path["upload_id"])
+    store = call.services.store
+    await store.uploads.abort(store.buckets.reference(bucket), call.query.key, call.path["upload_id"])
 
 
 async def _authorised(call: AdminCall, action: str, key: str | None = None) -> Bucket:
-    bucket = await call.services.store.buckets.get(call.path["bucket"])
+    buckets, principal = call.services.store.buckets, call.principal
+    bucket = await buckets.get(await buckets.resolve(call.path["bucket"], principal.org_id, principal.project_id))
     resource = Resource(bucket.org_id, bucket.project_id, bucket.name, key)
     await call.services.authorizer.authorize(call.principal, action, resource)
     return bucket

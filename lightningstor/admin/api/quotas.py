@@ -39,7 +39,8 @@ async def _scope(call: AdminCall) -> QuotaScope:
     """What the path names, which must be there."""
     path, directory = call.path, call.services.directory
     if "bucket" in path:
-        bucket = await call.services.store.buckets.get(path["bucket"])
+        buckets, principal = call.services.store.buckets, call.principal
+        bucket = await buckets.get(await buckets.resolve(path["bucket"], principal.org_id, principal.project_id))
         return QuotaScope(bucket.org_id, bucket.project_id, bucket.name)
     directory.organisations.get(path["org"])
     if "project" in path:

@@ -78,6 +78,7 @@ EXAMPLES: list[store.StoreError] = [
     store.UploadSizeMismatch("u", 9, 3),
     store.AccessDenied("a secret reason"),
     store.Unauthenticated("a secret reason"),
+    store.AuthorizerUnavailable("a secret reason"),
     identity.NoSuchEntity("principal", "p"),
     identity.EntityExists("principal", "p"),
     identity.EntityInUse("organisation", "o", "it has buckets"),
