@@ -267,6 +267,7 @@ def test_no_machine_paths() -> None:
 _LOCKS = (
     *sorted((ROOT / "requirements").glob("*.txt")),
     *sorted((ROOT / "tests/interop/clients").glob("*/requirements.txt")),
+    ROOT / "tests/admin/schemathesis/requirements.txt",
     *sorted((ROOT / "tests/interop/clients").glob("*/package-lock.json")),
 )
 
@@ -329,6 +330,18 @@ def test_package_is_typed_and_versioned() -> None:
     assert newest
     assert newest[1] == version
     assert lightningstor.__version__ == version
+
+
+def test_every_file_of_the_package_is_installed() -> None:
+    """What is no Python (the console's pages and scripts, stubs) stands in pyproject's package-data: a wheel has it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["lightningstor"]
+    left_out = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in files(PACKAGE)
+        if path.suffix != ".py" and not any(path.relative_to(PACKAGE).match(pattern) for pattern in patterns)
+    ]
+    refuse(left_out, "Name these in [tool.setuptools.package-data] of pyproject.toml.")
 
 
 def test_entry_points_exist() -> None:
