@@ -12,6 +12,7 @@ import pytest
 
 from lightningstor.admin.api.endpoint import PREFIX, Access
 from lightningstor.admin.api.table import ENDPOINTS
+from lightningstor.iam.directory import ROOT_ID
 from tests.admin.conftest import AdminCaller, caller_of
 from tests.harness.daemon import RunningDaemon
 from tests.harness.signed_http import SignedHttp
@@ -153,8 +154,8 @@ def test_others_see_and_change_only_what_is_theirs(daemon: RunningDaemon, admin:
         ("GET", f"/principals/{other}", None),
         ("GET", f"/principals/{daemon.access_key}", None),
         ("POST", f"/principals/{other}/access-keys", {}),
-        ("POST", "/principals/root/access-keys", {}),
-        ("POST", "/principals/root/tokens", {"ttl_s": 60}),
+        ("POST", f"/principals/{ROOT_ID}/access-keys", {}),
+        ("POST", f"/principals/{ROOT_ID}/tokens", {"ttl_s": 60}),
         ("POST", "/principals", {"id": fresh("user"), "org": ours}),
         ("GET", f"/orgs/{theirs}", None),
         ("GET", f"/orgs/{ours}/grants", None),

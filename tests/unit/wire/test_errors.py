@@ -44,6 +44,7 @@ EXAMPLES: list[store.StoreError] = [
     store.BucketAlreadyExists("b"),
     store.BucketAlreadyOwnedByYou("b"),
     store.BucketNamesFixed("scoped"),
+    store.AuthorizerUnavailable("no answer in time"),
     store.BucketNotEmpty("b"),
     store.InvalidBucketName("B", "capitals"),
     store.InvalidBucketState("b", "no way back"),
