@@ -28,6 +28,7 @@ from lightningstor.admin.api.endpoint import PREFIX
 from lightningstor.client import CreateBucketRequest, LightningStorClient
 from lightningstor.client.channel import Channel, Method, open_channel
 from lightningstor.client.methods import GET_OBJECT
+from lightningstor.iam.directory import ROOT_ID
 from lightningstor.rpc.gen import grpc_health_v1_pb2
 from lightningstor.rpc.gen.grpc_health_v1_grpc import HealthServicer, HealthStub
 from lightningstor.rpc.gen.object_service_grpc import ObjectServiceServicer, ObjectServiceStub
@@ -186,7 +187,7 @@ def bare_and_ours() -> Iterator[dict[str, Server]]:
 def with_object(ready: dict[str, Any]) -> Server:
     """A daemon that holds the object."""
     admin = SignedHttp(ready["admin"], ACCESS, SECRET)
-    token = json.loads(admin.request("POST", f"{PREFIX}/principals/root/tokens", b'{"ttl_s": 600}').body)["token"]
+    token = json.loads(admin.request("POST", f"{PREFIX}/principals/{ROOT_ID}/tokens", b'{"ttl_s": 600}').body)["token"]
     admin.close()
 
     async def put() -> None:

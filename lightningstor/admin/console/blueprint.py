@@ -9,7 +9,7 @@ from quart import Blueprint, g
 
 from lightningstor.admin.console.formats import count_text, size_text, time_text
 from lightningstor.admin.console.guard import guard
-from lightningstor.admin.console.pages import browse, buckets, login, object, orgs, overview, uploads, users
+from lightningstor.admin.console.pages import browse, buckets, login, object, orgs, overview, uploads, user_keys, users
 from lightningstor.admin.console.problems import tell_problems
 from lightningstor.admin.console.sessions import Sessions
 from lightningstor.admin.services import AdminServices
@@ -34,7 +34,7 @@ def console_blueprint(services: AdminServices) -> Blueprint:
     guard(blueprint, sessions)
     tell_problems(blueprint, services)
     login.add_pages(blueprint, sessions)
-    for subject in (overview, buckets, browse, object, uploads, users, orgs):
+    for subject in (overview, buckets, browse, object, uploads, users, user_keys, orgs):
         subject.add_pages(blueprint, services)
 
     @blueprint.context_processor

@@ -1,4 +1,4 @@
-"""Users and service accounts with their keys; for administrators."""
+"""Users and service accounts; for administrators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from quart.typing import ResponseReturnValue
 from lightningstor.admin.console.access import require_admin
 from lightningstor.admin.console.guard import current_session
 from lightningstor.admin.services import AdminServices
-from lightningstor.iam.errors import NoSuchEntity
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.s3.wire.faults import InvalidRequest
 
@@ -16,7 +15,7 @@ __all__ = ["add_pages"]
 
 
 def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
-    """List, create, change, delete; access keys."""
+    """List, create, show, change, delete."""
     directory = services.directory
 
     @blueprint.get("/users")
@@ -88,22 +87,6 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         require_admin()
         await directory.principals.delete(user)
         return redirect(url_for("console.users"), 303)
-
-    @blueprint.post("/users/<user>/keys")
-    async def user_key_create(user: str) -> ResponseReturnValue:
-        """Make a key; the next page shows its secret, and no page after that."""
-        require_admin()
-        issued = await directory.access_keys.create(user)
-        current_session().shown_once = issued.record.id, issued.secret
-        return redirect(url_for("console.user_page", user=user), 303)
-
-    @blueprint.post("/users/<user>/keys/<access_key>/revoke")
-    async def user_key_revoke(user: str, access_key: str) -> ResponseReturnValue:
-        require_admin()
-        if directory.access_keys.get(access_key).principal_id != user:
-            raise NoSuchEntity("access key", access_key)
-        await directory.access_keys.revoke(access_key)
-        return redirect(url_for("console.user_page", user=user), 303)
 
 
 def _role(text: str) -> Role:
