@@ -93,11 +93,6 @@ class ObjectWriter:
         if not self._kept:
             await self.abort()
 
-    @property
-    def wants(self) -> int:
-        """How large the next piece had best be, in bytes: less than 1 MiB when memory is short."""
-        return self._budget.share(_FIRST_BATCH)
-
     async def room(self) -> memoryview:
         """Where the next bytes of the body are to be put: fill it from its start and call `filled`, or `leave_room`.
 

@@ -9,7 +9,7 @@ import os
 import random
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -748,14 +748,16 @@ async def test_a_batch_sent_under_pressure_is_waited_for() -> None:
 
 
 async def test_pieces_shrink_under_pressure() -> None:
-    """When most of the budget is taken a writer asks for small pieces and a reader gets small ones."""
+    """When most of the budget is taken a writer gets little room at once and a reader small pieces."""
     budget = BufferBudget(LEAST_LIMIT)
     async with over_memory(budget=budget) as setup:
         refs = await setup.manager.store_object(1, content(MIB))
-        assert setup.manager.writer(2).wants == MIB
+        async with setup.manager.writer(2) as writer:
+            assert len(await writer.room()) == MIB
         for _ in range(13):
             await budget.take(MIB)
-        assert setup.manager.writer(2).wants < 256 * KIB
+        async with setup.manager.writer(3) as writer:
+            assert len(await writer.room()) < 256 * KIB
         async with setup.manager.stream(refs, 0, MIB) as stream:
             sizes = [len(piece) async for piece in stream]
         assert max(sizes) <= 256 * KIB
@@ -770,3 +772,42 @@ async def test_chunk_size_has_limits() -> None:
         with pytest.raises(ValueError, match="chunk size"):
             async with over_memory(chunk_size=size):
                 pass
+
+
+@pytest.mark.parametrize("size", [1, 64 * KIB, MIB, 2 * MIB, 3 * MIB + 123])
+async def test_a_body_received_into_the_room_is_stored(setup: Setup, size: int) -> None:
+    """However much of the room is filled at once, and left empty meanwhile, bytes and digests are right."""
+    data = content(size)
+    for data_id, announced in enumerate((None, size), 1):
+        rng = random.Random(data_id)
+        digests = DigestPipeline(["md5", "sha256"], setup.world)
+        async with setup.manager.writer(data_id, size=announced, digests=digests) as writer:
+            while writer.received < size:
+                room = await writer.room()
+                count = min(len(room), size - writer.received, rng.randint(0, 200 * KIB))
+                if count:
+                    room[:count] = data[writer.received : writer.received + count]
+                    writer.filled(count)
+                else:
+                    writer.leave_room()
+            refs = await writer.finish()
+            writer.keep()
+        assert digests.digests() == {name: hashlib.new(name, data).digest() for name in ("md5", "sha256")}
+        assert await setup.manager.retrieve_object(refs) == data
+
+
+async def test_who_waits_for_a_client_keeps_no_room() -> None:
+    """Room that stays empty goes back at once, and room with something in it as soon as somebody else wants it."""
+    budget = BufferBudget(LEAST_LIMIT)
+    async with over_memory(budget=budget) as setup, AsyncExitStack() as stack:
+        stack.enter_context(trio.fail_after(5))
+        for number in range(1, 400):
+            writer = await stack.enter_async_context(setup.manager.writer(number))
+            room = await writer.room()
+            if number % 2:
+                room[:1] = b"x"
+                writer.filled(1)
+            writer.leave_room()
+        await budget.take(LEAST_LIMIT // 4)
+        assert budget.statistics().write_bytes <= LEAST_LIMIT
+        budget.give_back(LEAST_LIMIT // 4)
