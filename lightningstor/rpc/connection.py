@@ -10,7 +10,6 @@ client's windows, and a client that takes nothing for `write_stall_s` is dropped
 from __future__ import annotations
 
 import logging
-import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -22,10 +21,12 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import trio
+from h2.stream import StreamInputs
 from hyperframe.frame import GoAwayFrame
 
 from lightningstor.rpc.call import Buffer, RpcCall
 from lightningstor.rpc.framing import parse_timeout
+from lightningstor.rpc.head import DATA, END_HEADERS, END_STREAM, HEADERS, OK_TRAILERS, frame_head, literals, opening
 from lightningstor.rpc.http2 import Http2Connection
 from lightningstor.rpc.limits import RpcLimits
 from lightningstor.rpc.room import MessageRoom
@@ -45,10 +46,8 @@ _SMALL: Final = 16 << 10
 _BACKLOG: Final = 64 << 10
 """Control frames that may wait behind a batch before nothing more is read."""
 _DEFAULT_WINDOW: Final = 65535
-_FRAME_HEAD: Final = struct.Struct(">HBBBL")
 _FORBIDDEN: Final = frozenset("\0\r\n")
 _ENHANCE_YOUR_CALM: Final = h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
-_OPENING: Final = ((":status", "200"), ("content-type", "application/grpc"))
 
 
 class _Ended(Exception):
@@ -148,33 +147,36 @@ class RpcConnection:
     async def _read_all(self) -> None:
         patience = self.limits.first_frame_s
         while True:
-            data = await self._read(patience)
-            if not data:
+            # One scope for many reads: a scope for each would cost more than the read.
+            with trio.move_on_after(patience) as waiting:
+                while data := await self._read():
+                    patience = self.limits.idle_s
+                    await self._take_all(data)
+                    waiting.deadline = trio.current_time() + patience
                 return
-            patience = self.limits.idle_s
-            try:
-                events = self._h2.receive_data(data)
-            except (h2.exceptions.ProtocolError, UnicodeDecodeError, ValueError) as error:
-                # h2 has queued the GOAWAY that says so (ValueError: hpack's and hyperframe's of malformed frames)
-                logger.info("client %s broke HTTP/2: %s", self.peer, error)
-                await self._flush()
-                raise _Ended from None
-            try:
-                for event in events:
-                    self._take(event)
-            finally:
-                await self._flush_soon()
-
-    async def _read(self, patience: float) -> bytes:
-        """What comes next; empty at the end."""
-        while True:
-            try:
-                with trio.move_on_after(patience) as waiting:
-                    return bytes(await self._stream.receive_some(_READ))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                raise _Ended from None
-            if waiting.cancelled_caught and not self._calls:
+            if not self._calls:
                 raise _Ended
+
+    async def _read(self) -> bytes:
+        """What comes next; empty at the end."""
+        try:
+            return bytes(await self._stream.receive_some(_READ))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise _Ended from None
+
+    async def _take_all(self, data: bytes) -> None:
+        try:
+            events = self._h2.receive_data(data)
+        except (h2.exceptions.ProtocolError, UnicodeDecodeError, ValueError) as error:
+            # h2 has queued the GOAWAY that says so (ValueError: hpack's and hyperframe's of malformed frames)
+            logger.info("client %s broke HTTP/2: %s", self.peer, error)
+            await self._flush()
+            raise _Ended from None
+        try:
+            for event in events:
+                self._take(event)
+        finally:
+            await self._flush_soon()
 
     def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RequestReceived):
@@ -294,21 +296,30 @@ class RpcConnection:
         if kind != "application/grpc" and not kind.startswith(("application/grpc+", "application/grpc;")):
             raise RpcFailed(StatusCode.INVALID_ARGUMENT, f"the content type is {kind!r}, not application/grpc")
 
-    def _opening(self, call: RpcCall) -> list[tuple[str, str]]:
-        return [*_OPENING, ("x-request-id", call.request_id)]
-
     async def _finish(self, call: RpcCall, ending: Ending) -> None:
-        closing = trailers(ending, call.request_id)
+        well = ending.code is StatusCode.OK
+        closing = OK_TRAILERS if well else literals(trailers(ending, call.request_id))
         try:
-            if not call.headers_sent:
-                closing = self._opening(call) + closing
-            self._h2.send_headers(call.stream_id, closing, end_stream=True)
-            if ending.code is not StatusCode.OK and not self._h2.streams[call.stream_id].closed:
+            self._queue_headers(call, closing if call.headers_sent else opening(call.request_id) + closing, END_STREAM)
+            if not well and not self._h2.streams[call.stream_id].closed:
                 # The client may still be sending: what it sends is not wanted (RFC 9113 §8.1).
                 self._h2.reset_stream(call.stream_id, h2.errors.ErrorCodes.NO_ERROR)
         except (h2.exceptions.ProtocolError, KeyError):
             return  # the call is over on the wire
         await self._flush()
+
+    def _queue_headers(self, call: RpcCall, block: bytes, flags: int = 0) -> None:
+        """Put headers behind what h2 has to say. Its automaton of the stream is told; it has no say in the bytes.
+
+        Raises:
+            ProtocolError, KeyError: the call is over on the wire.
+        """
+        automaton = self._h2.streams[call.stream_id].state_machine
+        automaton.process_input(StreamInputs.SEND_HEADERS)
+        if flags & END_STREAM:
+            automaton.process_input(StreamInputs.SEND_END_STREAM)
+        self._drain()
+        self._outbox.append(frame_head(len(block), HEADERS, flags | END_HEADERS, call.stream_id) + block)
 
     # Writing
 
@@ -321,7 +332,7 @@ class RpcConnection:
         if not call.headers_sent:
             call.headers_sent = True
             try:
-                self._h2.send_headers(call.stream_id, self._opening(call))
+                self._queue_headers(call, opening(call.request_id))
             except (h2.exceptions.ProtocolError, KeyError):
                 raise _given_up() from None
         pending = deque(memoryview(part) for part in parts if len(part))
@@ -380,7 +391,7 @@ class RpcConnection:
                     part = part[:fits]
                 pieces.append(part)
                 size += len(part)
-            self._outbox.append(_FRAME_HEAD.pack(size >> 8, size & 0xFF, 0, 0, call.stream_id))
+            self._outbox.append(frame_head(size, DATA, 0, call.stream_id))
             self._outbox += pieces
             room -= size
             stream.outbound_flow_control_window -= size

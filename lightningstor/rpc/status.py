@@ -22,6 +22,7 @@ DOMAIN: Final = "lightningstor"
 """Of the reasons in google.rpc.ErrorInfo."""
 _ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 _MESSAGE_SAFE: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+_MESSAGE_MAX: Final = 1024
 _DETAILS_MAX: Final = 4096
 """Characters of an error's facts in all: a client refuses trailers that are too large, and then learns nothing."""
 _SERVER_ERROR: Final = 500
@@ -130,10 +131,10 @@ def ending_of(error: BaseException, call_name: str, explain: Explain) -> Ending:
 
 
 def trailers(ending: Ending, request_id: str) -> list[tuple[str, str]]:
-    """The headers that end a call; the message percent-encoded where it is not plain ASCII."""
+    """The headers that end a call; the message percent-encoded where it is not plain ASCII, and not too long."""
     found = [("grpc-status", str(int(ending.code)))]
     if ending.message:
-        found.append(("grpc-message", quote(ending.message, safe=_MESSAGE_SAFE)))
+        found.append(("grpc-message", quote(ending.message[:_MESSAGE_MAX], safe=_MESSAGE_SAFE)))
     if ending.reason is not None:
         found.append(("grpc-status-details-bin", b64encode(_details(ending, request_id)).rstrip(b"=").decode()))
     return found
@@ -149,7 +150,7 @@ def _details(ending: Ending, request_id: str) -> bytes:
         left -= len(name) + len(text)
         if left >= 0:
             info.metadata[name] = text.encode("utf-8", "replace").decode()
-    status = details_pb2.Status(code=int(ending.code), message=ending.message)
+    status = details_pb2.Status(code=int(ending.code), message=ending.message[:_MESSAGE_MAX])
     status.details.add(type_url=_ERROR_INFO, value=info.SerializeToString())
     made: bytes = status.SerializeToString()
     return made
