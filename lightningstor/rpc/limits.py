@@ -43,3 +43,7 @@ class RpcLimits:
     message_s: float = 120
     write_stall_s: float = 60
     grace_s: float = 10
+
+    def __attrs_post_init__(self) -> None:
+        if self.room_bytes < self.message_bytes:
+            raise ValueError(f"room_bytes {self.room_bytes} is less than a message of {self.message_bytes} bytes")
