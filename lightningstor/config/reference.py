@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from inspect import cleandoc
 from typing import Any
 
 import attrs
@@ -120,7 +121,7 @@ def reference_page() -> str:
     lines = [_HEAD]
     for section, cls in (*SECTIONS.items(), *ENTRIES.items()):
         entry = section in ENTRIES
-        lines += [f"## `[[{section}]]`" if entry else f"## `[{section}]`", "", (cls.__doc__ or "").strip(), ""]
+        lines += [f"## `[[{section}]]`" if entry else f"## `[{section}]`", "", cleandoc(cls.__doc__ or ""), ""]
         options = entries_of(section) if entry else tuple(o for o in all_options() if o.section == section)
         lines += _entry_table(options) if entry else _section_table(options)
         lines.append("")
