@@ -299,6 +299,15 @@ class S3Settings(Section):
         "global: a name exists once in the store, as in S3. scoped: once in an organisation or project, and S3 looks in"
         " the caller's project and then its organisation. It cannot be changed while the store has buckets.",
     )
+    access_log_interval_seconds: float = option(
+        300.0, "How long lines of buckets' access logs wait before they are delivered.", rule=SECONDS
+    )
+    access_log_object_bytes: int = option(
+        MIB, "Lines of one bucket's access log beyond which they are delivered at once.", rule=Bounds(1024)
+    )
+    access_log_waiting_bytes: int = option(
+        64 * MIB, "Lines of all access logs that may wait in memory; further ones are dropped.", rule=Bounds(65536)
+    )
     engine: Literal["native", "hypercorn"] = option("native", "The HTTP server.")
 
 

@@ -18,7 +18,7 @@ from lightningstor.observe.clients import ClientAddresses
 from lightningstor.observe.metrics import Metrics
 from lightningstor.observe.record import Observer
 from lightningstor.ports import World
-from lightningstor.s3.settings import S3Settings, SignatureV2
+from lightningstor.s3.settings import AccessLogLimits, S3Settings, SignatureV2
 from lightningstor.store.store import Store
 
 if TYPE_CHECKING:
@@ -135,6 +135,9 @@ def s3_settings(config: Config) -> S3Settings:
         max_document_size=limits.max_document_bytes,
         keepalive_after_s=limits.keepalive_after_seconds,
         clock_skew_ms=int(limits.clock_skew_seconds * 1000),
+        access_log=AccessLogLimits(
+            s3.access_log_interval_seconds, s3.access_log_object_bytes, s3.access_log_waiting_bytes
+        ),
     )
 
 

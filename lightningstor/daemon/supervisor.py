@@ -33,11 +33,12 @@ from lightningstor.daemon.gauges import show_jobs
 from lightningstor.daemon.grpc_port import grpc_server
 from lightningstor.daemon.hang import WatchedBlocking, watch, watched
 from lightningstor.daemon.identity import Access, open_access, prepare_identity
-from lightningstor.daemon.jobs import Usage, run_job, store_jobs
+from lightningstor.daemon.jobs import Job, Usage, run_job, store_jobs
 from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.provision import BucketNotCreated, provision
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.daemon.tls import Reload, ServerTls
+from lightningstor.errors import StoreError
 from lightningstor.http.admin import Readiness
 from lightningstor.observe.metrics import Metrics
 from lightningstor.ports import World, production_world
@@ -48,6 +49,8 @@ from lightningstor.s3.endpoint import Endpoint
 __all__ = ["AegisUnusable", "AuditUnusable", "Bound", "BucketNotCreated", "ListenFailed", "Stop", "serve"]
 
 logger: Final = logging.getLogger("lightningstor.daemon")
+
+_LAST_DELIVERY_S: Final = 1.0
 
 
 @frozen
@@ -166,6 +169,10 @@ class _Daemon:
                 access = evolve(access, authorizer=authorizer)
                 endpoint = s3_endpoint(self.config, self.world, storage.store, access, watching.observer)
                 administration = self._administration(endpoint, access)
+                logs = endpoint.access_log
+                administration.jobs.append(Job("delivery of access logs", logs.deliver, period_s=1.0))
+                self.metrics.counter("access_log_lines_delivered", "Lines of access logs.", lambda: logs.delivered)
+                self.metrics.counter("access_log_lines_dropped", "Lines that were not.", lambda: logs.dropped)
                 show_jobs(self.metrics, administration.jobs)
                 for job in administration.jobs:
                     jobs.start_soon(run_job, job)
@@ -173,7 +180,16 @@ class _Daemon:
                     jobs.start_soon(tls.keep_fresh, self.reload, self.world.blocking)
                 await self._run_listeners(storage, endpoint, access, administration, watching, tls, task_status)
                 jobs.cancel_scope.cancel()
+            await self._last_access_logs(endpoint)
         logger.info("stopped")
+
+    async def _last_access_logs(self, endpoint: Endpoint) -> None:
+        """What is not delivered yet; no reason to fail, nor to end late."""
+        with trio.move_on_after(_LAST_DELIVERY_S):
+            try:
+                await endpoint.access_log.deliver(everything=True)
+            except StoreError as error:
+                logger.warning("access logs were not delivered: %s", error)
 
     async def _access(self, storage: Storage) -> Access:
         identity = await self.world.blocking.run(prepare_identity, self.config, storage.directory, self.world)

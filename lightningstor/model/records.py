@@ -23,6 +23,7 @@ __all__ = [
     "BodyRef",
     "Bucket",
     "BucketHolders",
+    "BucketLogging",
     "BucketName",
     "BucketQuota",
     "CompletedUpload",
@@ -85,6 +86,20 @@ class QuotaRecord(Struct, frozen=True, omit_defaults=True, gc=False):
     limits: StorageLimits
 
 
+class BucketLogging(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Where a bucket's server access logs go.
+
+    Args:
+        target_bucket: its name.
+        target_prefix: what the delivered objects' keys begin with.
+        partitioned: None: the prefix is followed by the time; "DeliveryTime": by account, region, bucket and its date.
+    """
+
+    target_bucket: str
+    target_prefix: str
+    partitioned: str | None = None
+
+
 class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
     """A bucket. `deleting_boot` is set while DeleteBucket looks whether it is empty; void in a later boot."""
 
@@ -103,6 +118,7 @@ class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
     metadata: dict[str, str] | None = None
     tags: dict[str, str] | None = None
     deleting_boot: int | None = None
+    logging: BucketLogging | None = None
 
 
 class BucketName(Struct, frozen=True, omit_defaults=True, gc=False):

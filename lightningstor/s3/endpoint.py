@@ -12,6 +12,7 @@ from lightningstor.iam.credentials import CredentialStore
 from lightningstor.observe.clients import ClientAddresses
 from lightningstor.observe.record import Observer
 from lightningstor.ports import World
+from lightningstor.s3.access_log import AccessLog
 from lightningstor.s3.addressing import Addressing
 from lightningstor.s3.settings import S3Settings
 from lightningstor.store.store import Store
@@ -45,6 +46,7 @@ class Endpoint:
     clients: ClientAddresses = field(factory=ClientAddresses)
     readiness: Callable[[], dict[str, str]] = dict
     addressing: Addressing = field(init=False)
+    access_log: AccessLog = field(init=False)
     host_aliases: tuple[bytes, ...] = field(init=False)
     server_headers: tuple[tuple[bytes, bytes], tuple[bytes, bytes]] = field(init=False)
     host_id: str = field(init=False)
@@ -53,6 +55,7 @@ class Endpoint:
     _request_salt: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.access_log = AccessLog(self.store, self.world, self.settings.access_log)
         self.addressing = Addressing(self.settings.domains)
         self.short_key = self.store.limits.max_key_bytes // 4  # characters; none takes more than 4 bytes
         self.host_id = b64encode(self.world.entropy.token_bytes(33)).decode()

@@ -363,6 +363,11 @@ _REFUSAL_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] =
     refusals.MalformedXML: Row(
         "MalformedXML", 400, INVALID, _MALFORMED, {"Reason": "reason", "Line": "line", "Column": "column"}
     ),
+    refusals.InvalidTargetBucketForLogging: Row(
+        "InvalidTargetBucketForLogging", 400, STATE,
+        "The target bucket for logging does not exist or is not owned by the owner of the source bucket",
+        {"TargetBucket": "target"},
+    ),
     refusals.RequestTimeout: Row(
         "RequestTimeout", 408, "DEADLINE_EXCEEDED",
         "Your socket connection to the server was not read from or written to within the timeout period."

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import enum
 
-from attrs import frozen
+from attrs import field, frozen
 
-__all__ = ["S3Settings", "SignatureV2"]
+__all__ = ["AccessLogLimits", "S3Settings", "SignatureV2"]
+
+
+@frozen
+class AccessLogLimits:
+    """When lines of server access logs are delivered, and how many may wait.
+
+    Args:
+        interval_s: the oldest line waits no longer than this.
+        object_bytes: lines of one bucket beyond which they are delivered at once.
+        waiting_bytes: lines of all buckets; what comes beyond is dropped and counted.
+    """
+
+    interval_s: float = 300.0
+    object_bytes: int = 1 << 20
+    waiting_bytes: int = 64 << 20
 
 
 class SignatureV2(enum.Enum):
@@ -33,6 +48,7 @@ class S3Settings:
         keepalive_after_s: how long CompleteMultipartUpload and the copies may take before the answer starts
             with whitespace; then it goes on at the same interval.
         clock_skew_ms: how far a request's date may be from our clock.
+        access_log: when access logs are delivered.
     """
 
     region: str = "us-east-1"
@@ -45,3 +61,4 @@ class S3Settings:
     max_document_size: int = 4 << 20
     keepalive_after_s: float = 10.0
     clock_skew_ms: int = 900_000
+    access_log: AccessLogLimits = field(factory=AccessLogLimits)

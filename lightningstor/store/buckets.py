@@ -16,7 +16,7 @@ from lightningstor.errors import (
 from lightningstor.kv.api import ABSENT, Applied, Check, KvReads, Put, Txn
 from lightningstor.model import iam_keys, keys
 from lightningstor.model.codec import BUCKET, RECORD_FORMAT, encode
-from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, Bucket, GcEntry, Owner
+from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, Bucket, BucketLogging, GcEntry, Owner
 from lightningstor.store.api import Page
 from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext, commit
@@ -169,6 +169,10 @@ class Buckets:
         if tags:
             check_bucket_tags(tags, self.ctx.limits)
         return await self._update(name, lambda bucket: replace(bucket, tags=tags or None))
+
+    async def set_logging(self, name: str, logging: BucketLogging | None) -> Bucket:
+        """Say where the bucket's access logs go; None: nowhere."""
+        return await self._update(name, lambda bucket: replace(bucket, logging=logging))
 
     async def _update(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
         ctx = self.ctx

@@ -266,7 +266,6 @@ async def test_the_owner_has_full_control(s3: Client) -> None:
         ("publicAccessBlock", 404, "NoSuchPublicAccessBlockConfiguration"),
         ("replication", 404, "ReplicationConfigurationNotFoundError"),
         ("tagging", 404, "NoSuchTagSet"),
-        ("logging", 200, ""),
         ("notification", 200, ""),
         ("accelerate", 200, ""),
         ("requestPayment", 200, ""),
@@ -280,7 +279,7 @@ async def test_what_is_not_configured(s3: Client, query: str, status: int, code:
     assert (await s3.get("/nowhere", query)).code == "NoSuchBucket"
 
 
-@pytest.mark.parametrize("query", ["lifecycle", "cors", "policy", "encryption", "notification", "logging"])
+@pytest.mark.parametrize("query", ["lifecycle", "cors", "policy", "encryption", "notification"])
 async def test_what_would_configure_it(s3: Client, query: str) -> None:
     """Setting what does not exist here is 501, never a silent 200."""
     await s3.put("/bucket")

@@ -13,6 +13,7 @@ from lightningstor.s3.call import Call
 from lightningstor.s3.handlers import (
     acl,
     attributes,
+    bucket_logging,
     buckets,
     copying,
     deleting,
@@ -43,6 +44,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "DeleteObjects": deleting.delete_objects,
     "GetBucketAcl": acl.get_bucket_acl,
     "GetBucketLocation": buckets.get_bucket_location,
+    "GetBucketLogging": bucket_logging.get_bucket_logging,
     "GetBucketTagging": buckets.get_bucket_tagging,
     "GetBucketVersioning": buckets.get_bucket_versioning,
     "GetObject": reading.get_object,
@@ -57,6 +59,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
     "ListParts": multipart.list_parts,
+    "PutBucketLogging": bucket_logging.put_bucket_logging,
     "PutBucketTagging": buckets.put_bucket_tagging,
     "PutBucketVersioning": buckets.put_bucket_versioning,
     "PutObject": putting.put_object,

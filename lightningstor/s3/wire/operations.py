@@ -131,6 +131,15 @@ _IMPLEMENTED: Final[tuple[Operation, ...]] = (
         note="MFA delete is refused.",
     ),
     Operation(
+        "GetBucketLogging", GET, BUCKET, ("logging",), None, dto.GetBucketLoggingRequest, dto.GetBucketLoggingOutput,
+        action=BUCKETS_GET, iam_action="s3:GetBucketLogging",
+    ),
+    Operation(
+        "PutBucketLogging", PUT, BUCKET, ("logging",), None, dto.PutBucketLoggingRequest, None, Body.XML,
+        action=BUCKETS_UPDATE, iam_action="s3:PutBucketLogging", requires_checksum=True,
+        note="TargetGrants are refused: ACLs are disabled. Partitioned prefixes have the date of delivery.",
+    ),
+    Operation(
         "GetBucketTagging", GET, BUCKET, ("tagging",), None, dto.GetBucketTaggingRequest, dto.GetBucketTaggingOutput,
         action=BUCKETS_GET, iam_action="s3:GetBucketTagging",
     ),
@@ -280,8 +289,6 @@ _BUCKET_CONFIGURATION: Final[tuple[Operation, ...]] = (
         superseded_by="PutBucketLifecycleConfiguration",
     ),
     _remove("DeleteBucketLifecycle", "lifecycle", "s3:PutLifecycleConfiguration"),
-    _read("GetBucketLogging", "logging", "s3:GetBucketLogging", _empty("BucketLoggingStatus")),
-    _write("PutBucketLogging", "logging", "s3:PutBucketLogging"),
     _read(
         "GetBucketNotificationConfiguration", "notification", "s3:GetBucketNotification",
         _empty("NotificationConfiguration"),

@@ -12,6 +12,7 @@ from lightningstor.errors import StoreError
 __all__ = [
     "AccessControlListNotSupported",
     "CrossOriginRefused",
+    "InvalidTargetBucketForLogging",
     "MalformedXML",
     "MaxMessageLengthExceeded",
     "MethodNotAllowed",
@@ -80,6 +81,13 @@ class CrossOriginRefused(StoreError):
 
     method: str
     resource_type: str
+
+
+@define(slots=True)
+class InvalidTargetBucketForLogging(StoreError):
+    """The bucket that access logs should go to is not there, or not the same owner's, or not the caller's to write."""
+
+    target: str
 
 
 @define(slots=True)

@@ -26,6 +26,7 @@ NEEDED_QUERY = {"uploadId": "u1", "partNumber": "3"}
 NEEDED_HEADERS = {"x-amz-copy-source": b"/b/k", "x-amz-object-attributes": b"ETag"}
 BODIES = {
     "PutBucketVersioning": b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+    "PutBucketLogging": b"<BucketLoggingStatus/>",
     "PutBucketTagging": b"<Tagging><TagSet/></Tagging>",
     "PutObjectTagging": b"<Tagging><TagSet/></Tagging>",
     "DeleteObjects": b"<Delete><Object><Key>k</Key></Object></Delete>",

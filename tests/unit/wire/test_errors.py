@@ -104,6 +104,7 @@ EXAMPLES: list[store.StoreError] = [
     refusals.MalformedXML("no root", 1, 2),
     refusals.MissingRequestBody(),
     refusals.RequestTimeout(),
+    refusals.InvalidTargetBucketForLogging("t"),
     refusals.MaxMessageLengthExceeded(9),
     refusals.PreflightIncomplete("Origin"),
     refusals.CrossOriginRefused("PUT", "OBJECT"),

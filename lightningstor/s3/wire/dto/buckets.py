@@ -34,6 +34,7 @@ from lightningstor.s3.wire.dto.shared import (
 
 __all__ = [
     "Bucket",
+    "BucketLoggingStatus",
     "CreateBucketConfiguration",
     "CreateBucketOutput",
     "CreateBucketRequest",
@@ -43,6 +44,8 @@ __all__ = [
     "GetBucketAclRequest",
     "GetBucketLocationOutput",
     "GetBucketLocationRequest",
+    "GetBucketLoggingOutput",
+    "GetBucketLoggingRequest",
     "GetBucketTaggingOutput",
     "GetBucketTaggingRequest",
     "GetBucketVersioningOutput",
@@ -55,8 +58,13 @@ __all__ = [
     "HeadBucketRequest",
     "ListBucketsOutput",
     "ListBucketsRequest",
+    "LoggingEnabled",
+    "PartitionedPrefix",
+    "PutBucketLoggingRequest",
     "PutBucketTaggingRequest",
     "PutBucketVersioningRequest",
+    "SimplePrefix",
+    "TargetObjectKeyFormat",
     "VersioningConfiguration",
 ]
 
@@ -174,6 +182,57 @@ class PutBucketVersioningRequest(BucketRequest):
         "VersioningConfiguration", VersioningConfiguration, required=True
     )
     refused = MFA
+
+
+class GetBucketLoggingRequest(BucketRequest):
+    """GetBucketLogging."""
+
+
+class SimplePrefix(Dto):
+    """Keys of delivered logs: the prefix, then the time."""
+
+
+class PartitionedPrefix(Dto):
+    """Keys of delivered logs: the prefix, then account, region, bucket and date."""
+
+    partition_date_source: str | None = xml("PartitionDateSource", choice("EventTime", "DeliveryTime"))
+
+
+class TargetObjectKeyFormat(Dto):
+    """One of the two."""
+
+    simple_prefix: SimplePrefix | None = struct("SimplePrefix", SimplePrefix)
+    partitioned_prefix: PartitionedPrefix | None = struct("PartitionedPrefix", PartitionedPrefix)
+
+
+class LoggingEnabled(Dto):
+    """Where access logs go. Grants are refused: ACLs are disabled."""
+
+    target_bucket: str = xml("TargetBucket", required=True)
+    target_prefix: str = xml("TargetPrefix", required=True)
+    target_object_key_format: TargetObjectKeyFormat | None = struct("TargetObjectKeyFormat", TargetObjectKeyFormat)
+    refused = (refuse("TargetGrants"),)
+
+
+class BucketLoggingStatus(Dto):
+    """Empty: access logs go nowhere."""
+
+    logging_enabled: LoggingEnabled | None = struct("LoggingEnabled", LoggingEnabled)
+
+
+class GetBucketLoggingOutput(Dto):
+    """Where access logs go; empty: nowhere."""
+
+    root = "BucketLoggingStatus"
+    logging_enabled: LoggingEnabled | None = struct("LoggingEnabled", LoggingEnabled)
+
+
+class PutBucketLoggingRequest(BucketRequest):
+    """PutBucketLogging."""
+
+    content_md5: str | None = header("Content-MD5")
+    checksum_algorithm: str | None = header("x-amz-sdk-checksum-algorithm", CHECKSUM_ALGORITHM)
+    bucket_logging_status: BucketLoggingStatus = payload("BucketLoggingStatus", BucketLoggingStatus, required=True)
 
 
 class GetBucketTaggingRequest(BucketRequest):
