@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from lightningstor.admin.console.guard import current_session
+from lightningstor.admin.context import RequestContext
 from lightningstor.admin.services import AdminServices
 from lightningstor.errors import AccessDenied
 from lightningstor.iam.authorize import Resource
 from lightningstor.model.records import Bucket
 from lightningstor.s3.wire.operations import BY_NAME
 
-__all__ = ["permitted_bucket", "require_admin"]
+__all__ = ["permit", "permitted_bucket", "require_admin"]
 
 
-async def permitted_bucket(services: AdminServices, operation: str, bucket: str, key: str | None = None) -> Bucket:
-    """The bucket's record, if the caller may do the operation (by its S3 name) to it or to a key in it.
+async def permitted_bucket(
+    services: AdminServices, operation: str, bucket: str, key: str | None = None
+) -> tuple[Bucket, str]:
+    """The bucket's record and its name as the store takes it, if the caller may do the operation to it or to a key.
+
+    Args:
+        operation: its name in S3's operation table.
+        bucket: its name as the caller knows it.
 
     Raises:
         NoSuchBucket, AccessDenied
     """
-    record = await services.store.buckets.get(bucket)
-    resource = Resource(record.org_id, record.project_id, record.name, key)
-    await services.authorizer.authorize(current_session().principal, BY_NAME[operation].action, resource)
-    return record
+    buckets, principal = services.store.buckets, current_session().principal
+    place = await buckets.resolve(bucket, principal.org_id, principal.project_id)
+    record = await buckets.get(place)
+    await permit(services, operation, Resource(record.org_id, record.project_id, record.name, key))
+    return record, place
+
+
+async def permit(services: AdminServices, operation: str, resource: Resource) -> None:
+    """Return if the caller may do the operation (by its name in S3's table) to the resource.
+
+    Raises:
+        AccessDenied
+    """
+    row = BY_NAME[operation]
+    context = RequestContext(services.world.clock, row.iam_action)
+    await services.authorizer.authorize(current_session().principal, row.action, resource, context)
 
 
 def require_admin() -> None:

@@ -42,13 +42,13 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
 
     @blueprint.get("/buckets/<bucket>/")
     async def bucket_browse(bucket: str) -> ResponseReturnValue:
-        record = await permitted_bucket(services, "ListObjectsV2", bucket)
+        record, place = await permitted_bucket(services, "ListObjectsV2", bucket)
         prefix, after = request.args.get("prefix", ""), request.args.get("after", "")
         shown = {"bucket": record, "prefix": prefix, "folders": crumbs_of(prefix), "after": after}
         if request.args.get("versions"):
             await permitted_bucket(services, "ListObjectVersions", bucket)
             listed = await listings.versions(
-                bucket,
+                place,
                 prefix=prefix,
                 delimiter=_DELIMITER,
                 key_marker=after,
@@ -56,7 +56,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
                 limit=_PAGE,
             )
             return await render_template("versions.html", listing=listed, **shown)
-        listing = await listings.objects(bucket, prefix=prefix, delimiter=_DELIMITER, after=after, limit=_PAGE)
+        listing = await listings.objects(place, prefix=prefix, delimiter=_DELIMITER, after=after, limit=_PAGE)
         return await render_template("browse.html", listing=listing, **shown)
 
     @blueprint.post("/buckets/<bucket>/delete-objects")
@@ -67,11 +67,12 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         if not ticked:
             raise InvalidRequest("nothing is ticked")
         items: list[Deletion] = []
+        place = bucket
         for text in ticked:
             item = _ticked(text)
-            await permitted_bucket(services, "DeleteObject", bucket, item.key)
+            _, place = await permitted_bucket(services, "DeleteObject", bucket, item.key)
             items.append(item)
-        results = await services.store.deletes.delete_many(bucket, current_session().principal.owner, items)
+        results = await services.store.deletes.delete_many(place, current_session().principal.owner, items)
         for result in results:
             if isinstance(result, StoreError):
                 raise result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from lightningstor.admin.console.access import permitted_bucket
+from lightningstor.admin.console.access import permit, permitted_bucket
 from lightningstor.admin.console.guard import current_session
 from lightningstor.admin.console.pages.tags import tags_of_text, text_of_tags
 from lightningstor.admin.services import AdminServices
@@ -25,7 +25,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
     async def buckets() -> ResponseReturnValue:
         principal = current_session().principal
         scope = Resource(principal.org_id, principal.project_id)
-        await services.authorizer.authorize(principal, "lightningstor:buckets:list", scope)
+        await permit(services, "ListBuckets", scope)
         after, prefix = request.args.get("after", ""), request.args.get("prefix", "")
         page = await services.store.buckets.list(
             principal.org_id, principal.project_id, prefix=prefix, after=after, limit=_PAGE
@@ -39,7 +39,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         principal, form = current_session().principal, await request.form
         name = bucket_name(form.get("name", "").strip())
         scope = Resource(principal.org_id, principal.project_id, name)
-        await services.authorizer.authorize(principal, "lightningstor:buckets:create", scope)
+        await permit(services, "CreateBucket", scope)
         await services.store.buckets.create(
             name,
             principal.owner,
@@ -52,7 +52,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
 
     @blueprint.get("/buckets/<bucket>/settings")
     async def bucket_settings(bucket: str) -> ResponseReturnValue:
-        record = await permitted_bucket(services, "GetBucketVersioning", bucket)
+        record, _ = await permitted_bucket(services, "GetBucketVersioning", bucket)
         objects, size = await usage_of(services.store.ctx.kv, record)
         return await render_template(
             "bucket_settings.html", bucket=record, objects=objects, size=size, tags=text_of_tags(record.tags)
@@ -60,17 +60,17 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
 
     @blueprint.post("/buckets/<bucket>/settings")
     async def bucket_change(bucket: str) -> ResponseReturnValue:
-        record = await permitted_bucket(services, "PutBucketVersioning", bucket)
+        record, place = await permitted_bucket(services, "PutBucketVersioning", bucket)
         form = await request.form
         wanted, tags = form.get("versioning", record.versioning), tags_of_text(form.get("tags", ""))
         if wanted != record.versioning:
-            record = await services.store.buckets.set_versioning(bucket, wanted)
+            await services.store.buckets.set_versioning(place, wanted)
         if tags != (record.tags or {}):
-            await services.store.buckets.set_tags(bucket, tags)
+            await services.store.buckets.set_tags(place, tags)
         return redirect(url_for("console.bucket_settings", bucket=bucket), 303)
 
     @blueprint.post("/buckets/<bucket>/delete")
     async def bucket_delete(bucket: str) -> ResponseReturnValue:
-        await permitted_bucket(services, "DeleteBucket", bucket)
-        await services.store.buckets.delete(bucket)
+        _, place = await permitted_bucket(services, "DeleteBucket", bucket)
+        await services.store.buckets.delete(place)
         return redirect(url_for("console.buckets"), 303)

@@ -50,9 +50,9 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.get("/buckets/<bucket>/object")
     async def object_page(bucket: str) -> ResponseReturnValue:
         key, version_id = _named()
-        record = await permitted_bucket(services, "GetObject", bucket, key)
-        version = (await store.objects.find(bucket, key, version_id)).version
-        listed = await store.listings.versions(bucket, prefix=key, limit=_VERSIONS_SHOWN)
+        record, place = await permitted_bucket(services, "GetObject", bucket, key)
+        version = (await store.objects.find(place, key, version_id)).version
+        listed = await store.listings.versions(place, prefix=key, limit=_VERSIONS_SHOWN)
         kind = preview_kind(version)
         as_text = {"response-content-type": "text/plain; charset=utf-8"} if kind == "text" else {}
         disposition = f"attachment; filename*=UTF-8''{quote(key.rpartition('/')[2], safe='')}"
@@ -92,16 +92,16 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.post("/buckets/<bucket>/object/tags")
     async def object_tags(bucket: str) -> ResponseReturnValue:
         key, version_id = _named()
-        await permitted_bucket(services, "PutObjectTagging", bucket, key)
+        _, place = await permitted_bucket(services, "PutObjectTagging", bucket, key)
         tags = tags_of_text((await request.form).get("tags", ""))
-        await store.objects.set_tags(bucket, key, version_id, tags or None)
+        await store.objects.set_tags(place, key, version_id, tags or None)
         return redirect(url_for("console.object_page", bucket=bucket, key=key, version=version_id), 303)
 
     @blueprint.post("/buckets/<bucket>/object/delete")
     async def object_delete(bucket: str) -> ResponseReturnValue:
         key, version_id = _named()
-        await permitted_bucket(services, "DeleteObject", bucket, key)
-        await store.deletes.delete(bucket, key, current_session().principal.owner, version_id)
+        _, place = await permitted_bucket(services, "DeleteObject", bucket, key)
+        await store.deletes.delete(place, key, current_session().principal.owner, version_id)
         folder = key.rpartition("/")[0]
         return redirect(url_for("console.bucket_browse", bucket=bucket, prefix=folder + "/" if folder else None), 303)
 

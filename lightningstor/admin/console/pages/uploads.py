@@ -40,13 +40,13 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         """Begin: `{key, size, type}` gives `{url}` for a small file, `{upload, part_bytes}` for a larger one."""
         asked = await _document("key", "size")
         key = object_key(asked["key"], limit=store.limits.max_key_bytes)
-        await permitted_bucket(services, "PutObject", bucket, key)
+        _, place = await permitted_bucket(services, "PutObject", bucket, key)
         size = _whole_number(asked, "size")
         if size <= _PART_BYTES:
             return {"url": links().local("PUT", bucket, key, {}, _LINK_S)}
         content_type = str(asked.get("type") or _DEFAULT_TYPE)
         draft = UploadDraft(ObjectDraft(current_session().principal.owner, content_type))
-        upload = await store.uploads.create(bucket, key, draft)
+        upload = await store.uploads.create(place, key, draft)
         part_bytes = max(_PART_BYTES, -(-size // store.limits.max_parts))
         return {"upload": upload.upload_id, "part_bytes": part_bytes}
 
@@ -70,8 +70,8 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
     async def bucket_upload_parts(bucket: str, upload_id: str) -> ResponseReturnValue:
         """`{key}` gives `{parts: [{number, etag, size}]}`: what has arrived."""
         key = (await _document("key"))["key"]
-        await permitted_bucket(services, "ListParts", bucket, key)
-        page = await store.uploads.list_parts(bucket, key, upload_id, limit=store.limits.max_parts)
+        _, place = await permitted_bucket(services, "ListParts", bucket, key)
+        page = await store.uploads.list_parts(place, key, upload_id, limit=store.limits.max_parts)
         return {"parts": [{"number": part.number, "etag": part.etag, "size": part.size} for part in page.parts]}
 
     @blueprint.post("/buckets/<bucket>/upload/<upload_id>/complete")
@@ -79,19 +79,19 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         """`{key}`: make the parts that have arrived the object."""
         asked = await _document("key", "size")
         key = asked["key"]
-        await permitted_bucket(services, "CompleteMultipartUpload", bucket, key)
-        page = await store.uploads.list_parts(bucket, key, upload_id, limit=store.limits.max_parts)
+        _, place = await permitted_bucket(services, "CompleteMultipartUpload", bucket, key)
+        page = await store.uploads.list_parts(place, key, upload_id, limit=store.limits.max_parts)
         parts = [CompletePart(part.number, part.etag) for part in page.parts]
         size = _whole_number(asked, "size")
-        await store.completions.complete(bucket, key, upload_id, parts, size=size, conditions=WriteConditions())
+        await store.completions.complete(place, key, upload_id, parts, size=size, conditions=WriteConditions())
         return {"key": key}
 
     @blueprint.post("/buckets/<bucket>/upload/<upload_id>/abort")
     async def bucket_upload_abort(bucket: str, upload_id: str) -> ResponseReturnValue:
         """`{key}`: give the upload up."""
         key = (await _document("key"))["key"]
-        await permitted_bucket(services, "AbortMultipartUpload", bucket, key)
-        await store.uploads.abort(bucket, key, upload_id)
+        _, place = await permitted_bucket(services, "AbortMultipartUpload", bucket, key)
+        await store.uploads.abort(place, key, upload_id)
         return {}
 
 
