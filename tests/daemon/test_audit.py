@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import grpc
 import pytest
 from attrs import define, field
 
@@ -49,12 +50,19 @@ class Caller:
     signed: SignedHttp = field(init=False)
     stranger: SignedHttp = field(init=False)
     presigner: Client = field(init=False)
+    channel: grpc.Channel = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         host = self.daemon.addresses["s3"]
         self.signed = SignedHttp(host, self.daemon.access_key, self.daemon.secret_key)
+        self.channel = grpc.insecure_channel(self.daemon.addresses["grpc"])
         self.stranger = SignedHttp(host, self.daemon.access_key, "not-the-secret-at-all")
         self.presigner = Client(None, self.daemon.access_key, self.daemon.secret_key, self.now_ms, host=host)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.signed.close()
+        self.stranger.close()
+        self.channel.close()
 
     @staticmethod
     def now_ms() -> int:
@@ -96,6 +104,16 @@ class Caller:
         head = f"PUT /bucket/half?{query} HTTP/1.1\r\nHost: {self.presigner.host}\r\nContent-Length: 900\r\n\r\n"
         return self.raw("aborted", head.encode() + b"x" * 100)
 
+    def grpc_without_credentials(self, *metadata: tuple[str, str]) -> Told:
+        """A call that is refused; the id stands in the headers of its answer."""
+        head_object = self.channel.unary_unary("/lightningstor.v1.ObjectService/HeadObject", None, None)
+        try:
+            head_object(b"\n\x06bucket\x12\x05small", metadata=metadata, timeout=20)
+        except grpc.RpcError as error:
+            headers: Any = (*error.initial_metadata(), *error.trailing_metadata())  # type: ignore[attr-defined]
+            return dict(headers)["x-request-id"], "denied"
+        raise AssertionError("it was not refused")
+
     def any(self) -> Told:
         """One request of some kind."""
         key = f"/bucket/{self.rng.randrange(50)}"
@@ -122,6 +140,8 @@ class Caller:
             partial(self.raw, "malformed", b"GET /bucket HTTP/1.1\r\nX: " + b"x" * 20000 + b"\r\n\r\n"),
             partial(self.raw, "malformed", b"\x16\x03\x01\x02\x00\x01\r\n\r\n"),
             partial(self.raw, "malformed", b"GET /bucket HTT"),
+            self.grpc_without_credentials,
+            lambda: self.grpc_without_credentials(("x-api-key", "no-key-of-anybody")),
             self.leave_upload,
             self.leave_download,
         ]
@@ -143,7 +163,7 @@ def prepare(daemon: RunningDaemon) -> list[Told]:
         caller.request(caller.signed, "success", "PUT", "/bucket/small", body=b"s" * 4096),
         caller.request(caller.signed, "success", "PUT", "/bucket/big", body=bytes(BIG)),
     ]
-    caller.signed.close()
+    caller.close()
     return made
 
 
@@ -153,8 +173,7 @@ def run_callers(daemon: RunningDaemon, requests: int, callers: int = 4) -> list[
     def call(seed: int) -> list[Told]:
         caller = Caller(daemon, random.Random(seed))
         told = [caller.any() for _ in range(requests // callers)]
-        caller.signed.close()
-        caller.stranger.close()
+        caller.close()
         return told
 
     with ThreadPoolExecutor(callers) as threads:
@@ -195,8 +214,7 @@ def test_what_a_line_says(launch_daemon: StartDaemon) -> None:
     caller.request(caller.signed, "", "PUT", "/bucket/v", body=b"1")
     caller.presigned("", caller.presigner.presign("GET", "/bucket/small"))
     caller.stranger.request("DELETE", "/bucket/small")
-    caller.signed.close()
-    caller.stranger.close()
+    caller.close()
     assert daemon.stop() == 0
     put, get, versioning, versioned, presigned, stranger = lines_of(daemon)[3:]
     seconds, began = put.pop("seconds"), put.pop("time")
