@@ -24,6 +24,7 @@ import trio
 from h2.stream import StreamInputs
 from hyperframe.frame import GoAwayFrame
 
+from lightningstor.observe.logs import REQUEST_ID
 from lightningstor.rpc.call import Buffer, RpcCall
 from lightningstor.rpc.framing import parse_timeout
 from lightningstor.rpc.head import DATA, END_HEADERS, END_STREAM, HEADERS, OK_TRAILERS, frame_head, literals, opening
@@ -255,6 +256,7 @@ class RpcConnection:
 
     async def _serve(self, call: RpcCall) -> None:
         ending: Ending | None = None
+        REQUEST_ID.set(call.request_id)
         try:
             with call.scope:
                 made = await self._outcome(call)
