@@ -1,15 +1,17 @@
 """Who calls the admin API: SigV4 in the Authorization header, as S3 has it, with the body's hash signed.
 
-The secret never travels, an access key of S3 is all that a caller needs, and every S3 SDK's signer can be used.
+The secret never travels, an access key of S3 is all that a caller needs, and every S3 SDK's signer can be used. Bearer
+tokens and API keys are taken as gRPC takes them.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 from hashlib import sha256
 
+from lightningstor.admin.request import AdminRequest
 from lightningstor.admin.services import AdminServices
+from lightningstor.errors import Unauthenticated
 from lightningstor.iam.principal import Principal
 from lightningstor.s3.wire import sigv4
 from lightningstor.s3.wire.faults import InvalidAccessKeyId, MissingAuthentication, XAmzContentSHA256Mismatch
@@ -18,30 +20,29 @@ __all__ = ["authenticate"]
 
 
 def authenticate(
-    services: AdminServices,
-    method: str,
-    raw_path: bytes,
-    raw_query: bytes,
-    headers: Mapping[bytes, bytes],
-    body: bytes,
+    services: AdminServices, request: AdminRequest, method: str, raw_path: bytes, raw_query: bytes, body: bytes
 ) -> Principal:
-    """The caller.
+    """The caller; the request is told of it.
 
     Args:
         method: in capitals. raw_path, raw_query: undecoded.
-        headers: by lower-case name.
         body: whole.
 
     Raises:
         MissingAuthentication: no credentials. Unauthenticated: a token that is not good.
         InvalidAccessKeyId, SignatureDoesNotMatch, XAmzContentSHA256Mismatch, and the other faults of signatures.
     """
-    authorization = headers.get(b"authorization")
+    authorization, api_key = request.headers.get(b"authorization"), request.text(b"x-api-key")
+    if authorization is not None and api_key is not None:
+        raise Unauthenticated("both an Authorization header and an API key")
+    if api_key is not None:
+        return _known(request, services.callers.by_api_key(api_key), "api-key")
     if authorization is None:
         raise MissingAuthentication()
     if authorization[:7].lower() == b"bearer ":
-        return services.callers.by_bearer(authorization[7:].strip().decode("latin-1"))
-    signed = sigv4.parse_authorization(headers)
+        return _known(request, services.callers.by_bearer(authorization[7:].strip().decode("latin-1")), "bearer")
+    signed = sigv4.parse_authorization(request.headers)
+    request.access_key = signed.access_key_id
     credential = services.credentials.find(signed.access_key_id)
     if credential is None:
         raise InvalidAccessKeyId(signed.access_key_id)
@@ -50,7 +51,7 @@ def authenticate(
         method,
         raw_path,
         raw_query,
-        headers,
+        request.headers,
         credential.secret,
         services.world.clock.now_ms(),
         region=services.region,
@@ -59,4 +60,9 @@ def authenticate(
     computed = sha256(body).hexdigest()
     if not hmac.compare_digest(computed.encode(), signed.payload_hash.encode("latin-1", "replace")):
         raise XAmzContentSHA256Mismatch(signed.payload_hash, computed)
-    return credential.principal
+    return _known(request, credential.principal, "header")
+
+
+def _known(request: AdminRequest, principal: Principal, how: str) -> Principal:
+    request.principal, request.authentication = principal, how
+    return principal

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from lightningstor.admin.objects import ObjectsMount
+from lightningstor.admin.recording import Recorder
 from lightningstor.admin.services import AdminServices
 from lightningstor.http.admin import AdminApp, Receive, Scope, Send
 
@@ -30,9 +31,11 @@ class AdminPort:
         probes: answers /health, /ready and /metrics.
         objects: the S3 app's mount, through which the console's browser reads and writes objects.
         services: what the API and the console work with.
+        recorder: hears of every request but those for the S3 app, which has an observer itself.
     """
 
-    def __init__(self, probes: AdminApp, objects: ObjectsMount, services: AdminServices) -> None:
+    def __init__(self, probes: AdminApp, objects: ObjectsMount, services: AdminServices, recorder: Recorder) -> None:
+        self.recorder = recorder
         self._probes = probes
         self._objects = objects
         self._services = services
@@ -41,13 +44,16 @@ class AdminPort:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
-        if scope["type"] != "http" or scope["path"] in _OWN_PATHS:
-            await self._probes(scope, receive, send)
-        elif self._objects.takes(scope):
+        if scope["type"] == "http" and self._objects.takes(scope):
             await self._objects(scope, receive, send)
+        elif scope["type"] != "http" or scope["path"] in _OWN_PATHS:
+            await self.recorder.serve(self._probes, scope, receive, send)
         else:
-            web: Callable[[Scope, Receive, Send], Awaitable[None]] = await self.load()  # type: ignore[assignment]
-            await web(scope, receive, send)
+            await self.recorder.serve(self._answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        web: Callable[[Scope, Receive, Send], Awaitable[None]] = await self.load()  # type: ignore[assignment]
+        await web(scope, receive, send)
 
     async def load(self) -> QuartTrio:
         """The application behind the paths that are not ours; imported the first time."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from lightningstor.admin.samples import Samples
+from lightningstor.admin.session_limits import SessionLimits
 from lightningstor.http.admin import Readiness
 from lightningstor.iam.authorize import Authorizer
 from lightningstor.iam.callers import Callers
@@ -64,6 +65,7 @@ class AdminServices:
             they reach this port.
         region: that requests are signed for.
         clock_skew_ms: how far a signed request's time may be from ours.
+        max_body_bytes: of a request's body; object bytes never pass through here.
     """
 
     version: str
@@ -80,3 +82,5 @@ class AdminServices:
     s3_origin: Callable[[str], str]
     region: str
     clock_skew_ms: int
+    max_body_bytes: int = 1 << 20
+    session_limits: SessionLimits = field(factory=SessionLimits)

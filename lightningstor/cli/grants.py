@@ -26,7 +26,7 @@ def grant() -> None:
 def grant_list(api: AdminApi, output: Output, org: str, user: str | None, group: str | None) -> None:
     """List an organisation's grants."""
     query = {name: value for name, value in (("principal", user), ("group", group)) if value is not None}
-    answer = api("GET", f"/orgs/{segment(org)}/grants", query=query)
+    answer = api.pages(f"/orgs/{segment(org)}/grants", query)
     if output.as_json:
         output.record(answer)
         return

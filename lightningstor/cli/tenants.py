@@ -23,7 +23,7 @@ def org() -> None:
 @remote
 def org_list(api: AdminApi, output: Output) -> None:
     """List all organisations."""
-    output.table(api("GET", "/orgs"), _COLUMNS, "There are no organisations.")
+    output.table(api.pages("/orgs"), _COLUMNS, "There are no organisations.")
 
 
 @org.command("create")
@@ -62,7 +62,7 @@ def project() -> None:
 @remote
 def project_list(api: AdminApi, output: Output, org: str) -> None:
     """List an organisation's projects."""
-    output.table(api("GET", f"/orgs/{segment(org)}/projects"), _COLUMNS, f"{org} has no projects.")
+    output.table(api.pages(f"/orgs/{segment(org)}/projects"), _COLUMNS, f"{org} has no projects.")
 
 
 @project.command("create")
@@ -104,7 +104,7 @@ def group() -> None:
 @remote
 def group_list(api: AdminApi, output: Output, org: str) -> None:
     """List an organisation's groups."""
-    output.table(api("GET", f"/orgs/{segment(org)}/groups"), (*_COLUMNS, "members"), f"{org} has no groups.")
+    output.table(api.pages(f"/orgs/{segment(org)}/groups"), (*_COLUMNS, "members"), f"{org} has no groups.")
 
 
 @group.command("create")

@@ -30,7 +30,7 @@ def user() -> None:
 def user_list(api: AdminApi, output: Output, org: str | None) -> None:
     """List users and service accounts."""
     query = {} if org is None else {"org": org}
-    output.table(api("GET", "/principals", query=query), _USER_COLUMNS, "There are no users.")
+    output.table(api.pages("/principals", query), _USER_COLUMNS, "There are no users.")
 
 
 @user.command("create")

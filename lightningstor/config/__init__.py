@@ -4,6 +4,7 @@ from lightningstor.config.check import DEV_ACCESS_KEY, DEV_SECRET_KEY, check
 from lightningstor.config.load import Loaded, load
 from lightningstor.config.problems import ConfigError
 from lightningstor.config.sections import (
+    AdminSettings,
     AuditSettings,
     BucketSettings,
     Config,
@@ -24,6 +25,7 @@ __all__ = [
     "DEV_ACCESS_KEY",
     "DEV_SECRET_KEY",
     "Address",
+    "AdminSettings",
     "AuditSettings",
     "BucketSettings",
     "Config",

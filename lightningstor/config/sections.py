@@ -12,6 +12,7 @@ from typing import Literal
 
 from attrs import NOTHING, field, frozen
 
+from lightningstor.config.admin import AdminSettings
 from lightningstor.config.option import Bounds, Section, option
 from lightningstor.config.rules import (
     ACCESS_KEY,
@@ -33,6 +34,7 @@ from lightningstor.config.values import Address
 
 __all__ = [
     "SECTIONS",
+    "AdminSettings",
     "AuditSettings",
     "BucketSettings",
     "Config",
@@ -476,6 +478,7 @@ class Config(Section):
     limits: LimitsSettings = field(factory=LimitsSettings)
     logging: LoggingSettings = field(factory=LoggingSettings)
     audit: AuditSettings = field(factory=AuditSettings)
+    admin: AdminSettings = field(factory=AdminSettings)
     buckets: tuple[BucketSettings, ...] = ()
     quotas: tuple[QuotaSettings, ...] = ()
 
@@ -491,5 +494,6 @@ SECTIONS: dict[str, type] = {
     "limits": LimitsSettings,
     "logging": LoggingSettings,
     "audit": AuditSettings,
+    "admin": AdminSettings,
 }
 """The TOML tables and their classes, in the order in which they are shown."""

@@ -9,9 +9,11 @@ from attrs import define, field
 from lightningstor import __version__
 from lightningstor.admin.objects import ObjectsMount
 from lightningstor.admin.port import AdminPort
+from lightningstor.admin.recording import Recorder
 from lightningstor.admin.samples import PERIOD_S, Samples
 from lightningstor.admin.services import AdminServices
-from lightningstor.config import Address, Config
+from lightningstor.admin.session_limits import SessionLimits
+from lightningstor.config import Address, AdminSettings, Config
 from lightningstor.daemon.identity import Access
 from lightningstor.daemon.jobs import Job, Usage
 from lightningstor.errors import Unauthenticated
@@ -75,8 +77,11 @@ class Administration:
             s3_origin=self._s3_origin,
             region=self.config.s3.region,
             clock_skew_ms=endpoint.settings.clock_skew_ms,
+            max_body_bytes=self.config.admin.max_body_bytes,
+            session_limits=_session_limits(self.config.admin),
         )
-        return AdminPort(AdminApp(readiness, render, self._may_scrape), ObjectsMount(app), services)
+        recorder = Recorder(endpoint.observer, endpoint.clients, world)
+        return AdminPort(AdminApp(readiness, render, self._may_scrape), ObjectsMount(app), services, recorder)
 
     def _may_scrape(self, token: str | None) -> bool:
         """Whether whoever brings the token may read the metrics."""
@@ -100,3 +105,13 @@ class Administration:
         scheme, port = self._s3
         name = host.rsplit(":", 1)[0] if ":" in host.rpartition("]")[2] else host
         return f"{scheme}://{name}:{port}"
+
+
+def _session_limits(settings: AdminSettings) -> SessionLimits:
+    return SessionLimits(
+        idle_s=settings.session_idle_seconds,
+        lifetime_s=settings.session_lifetime_seconds,
+        at_most=settings.max_sessions,
+        free_failures=settings.free_failed_logins,
+        longest_wait_s=settings.max_login_wait_seconds,
+    )

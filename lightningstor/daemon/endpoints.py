@@ -9,6 +9,7 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
+from attrs import evolve
 
 from lightningstor.config import Address, Config
 from lightningstor.daemon.identity import Access
@@ -42,7 +43,8 @@ __all__ = [
 
 logger: Final = logging.getLogger("lightningstor.daemon")
 
-_ADMIN_LIMITS: Final = HttpLimits(connections=256, requests_in_flight=64, grace_s=1.0)
+_ADMIN_GRACE_S: Final = 1.0
+"""What runs on the admin port is done by then, or can be asked for again."""
 
 
 class Server(Protocol):
@@ -176,6 +178,13 @@ def _counting(metrics: Metrics) -> Callable[[HttpEvent], None]:
     return on_event
 
 
-def admin_server(app: AdminPort, world: World) -> Server:
+def admin_server(config: Config, app: AdminPort, world: World) -> Server:
     """The admin port's server."""
-    return HttpServer(app, _ADMIN_LIMITS, clock=world.clock)
+    settings = config.admin
+    limits = evolve(
+        http_limits(config),
+        connections=settings.max_connections,
+        requests_in_flight=settings.max_requests_in_flight,
+        grace_s=_ADMIN_GRACE_S,
+    )
+    return HttpServer(app, limits, refusal=app.recorder.refusal, clock=world.clock)

@@ -220,7 +220,7 @@ class _Daemon:
         readiness = Readiness({**storage.health, **watching.health, "device": self.blocking.reason, **stopping})
         endpoint.readiness = readiness.reasons
         async with trio.open_nursery() as private:
-            admin = admin_server(administration.port(app, readiness), self.world)
+            admin = admin_server(self.config, administration.port(app, readiness), self.world)
             admin_address = await self._start_admin(private, admin, tls)
             async with trio.open_nursery() as public, trio.open_nursery() as grpc:
                 self.stop.cancels(public.cancel_scope)

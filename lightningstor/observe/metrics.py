@@ -112,12 +112,13 @@ class Metrics:
         self._registry: CollectorRegistry | None = None
 
     def totals(self) -> Totals:
-        """The counts of all operations of all protocols together."""
+        """The counts of all operations that store or read: those of the admin port are left out, which shows them."""
         durations = [0] * (len(DURATION_BOUNDS) + 1)
-        for meters in self._protocols.values():
-            for meter in meters.values():
+        for protocol, meters in self._protocols.items():
+            for meter in meters.values() if protocol != "admin" else ():
                 durations = [total + count for total, count in zip(durations, meter.durations, strict=True)]
-        return Totals(sum(durations), sum(self._errors.values()), tuple(durations))
+        errors = sum(count for (protocol, _), count in self._errors.items() if protocol != "admin")
+        return Totals(sum(durations), errors, tuple(durations))
 
     async def admit(self) -> None:
         """See `Observer`: counting never holds anybody up."""

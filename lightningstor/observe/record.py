@@ -70,7 +70,7 @@ class OperationRecord(msgspec.Struct, gc=False):
         principal, org, project: who asked; None before that is known.
         access_key: the id of the key that it was asked with. No secret.
         authentication: how the caller was recognised: "header", "presigned", "form", "bearer", "api-key",
-            "certificate"; None: not at all.
+            "certificate", "session" (of the console); None: not at all.
         action: as the authorizer was asked, `lightningstor:objects:get`.
         bucket, key, version_id: what was asked for.
         resource: its path as SPEC.md §7.3 has it (`Resource.path`).

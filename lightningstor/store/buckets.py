@@ -157,12 +157,27 @@ class Buckets:
             InvalidBucketState: versioning cannot be taken back to disabled.
         """
 
-        def change(bucket: Bucket) -> Bucket:
-            if status not in (ENABLED, SUSPENDED):
-                raise InvalidBucketState(name, f"versioning can be {ENABLED} or {SUSPENDED}, not {status!r}")
-            return replace(bucket, versioning=status)
+        return await self.change(name, versioning=status)
 
-        return await self._update(name, change)
+    async def change(self, name: str, *, versioning: str | None = None, tags: dict[str, str] | None = None) -> Bucket:
+        """Change versioning and tags in one transaction; None leaves them, no tags at all removes them.
+
+        Raises:
+            InvalidBucketState, InvalidTag
+        """
+        if versioning not in (None, ENABLED, SUSPENDED):
+            raise InvalidBucketState(name, f"versioning can be {ENABLED} or {SUSPENDED}, not {versioning!r}")
+        if tags:
+            check_bucket_tags(tags, self.ctx.limits)
+
+        def changed(bucket: Bucket) -> Bucket:
+            return replace(
+                bucket,
+                versioning=bucket.versioning if versioning is None else versioning,
+                tags=bucket.tags if tags is None else tags or None,
+            )
+
+        return await self._update(name, changed)
 
     async def set_tags(self, name: str, tags: dict[str, str] | None) -> Bucket:
         """Replace the bucket's tags; None removes them."""

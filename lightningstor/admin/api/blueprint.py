@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -11,18 +10,16 @@ from quart import Blueprint, Response, request
 
 from lightningstor.admin.api.endpoint import PREFIX, Access, AdminCall, Endpoint
 from lightningstor.admin.api.openapi import document
-from lightningstor.admin.api.shapes import Problem, ProblemDetail
 from lightningstor.admin.api.table import ENDPOINTS
 from lightningstor.admin.authenticate import authenticate
-from lightningstor.admin.request import joined_headers, next_request_id
+from lightningstor.admin.failures import problem
+from lightningstor.admin.noting import note_made, noted
 from lightningstor.admin.services import AdminServices
-from lightningstor.errors import AccessDenied, StoreError
-from lightningstor.s3.errors import explain
+from lightningstor.errors import AccessDenied
 from lightningstor.s3.wire.faults import InvalidRequest
 
-__all__ = ["api_blueprint", "problem"]
+__all__ = ["api_blueprint"]
 
-logger: Final = logging.getLogger("lightningstor.admin")
 _JSON: Final = "application/json"
 
 
@@ -41,26 +38,12 @@ def api_blueprint(services: AdminServices) -> Blueprint:
     return blueprint
 
 
-def problem(error: BaseException, request_id: str) -> Response:
-    """The answer to an error; what is no StoreError is a bug of ours, logged and not told."""
-    told = explain(error, request.method)
-    if not isinstance(error, StoreError):
-        logger.error("request %s failed", request_id, exc_info=error)
-    content = Problem(error=ProblemDetail(code=told.code, message=told.message, request_id=request_id))
-    answer = Response(msgspec.json.encode(content), told.status, content_type=_JSON)
-    for name, value in told.headers:
-        answer.headers[name.decode("latin-1")] = value.decode("latin-1")
-    return answer
-
-
 def _view(services: AdminServices, endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
-        request_id = next_request_id(services.world)
         try:
             answer = await _answer(services, endpoint, path)
         except Exception as error:  # the boundary between requests: whatever went wrong in this one is its answer
-            answer = problem(error, request_id)
-        answer.headers["x-request-id"] = request_id
+            answer = problem(error)
         answer.headers["cache-control"] = "no-store"
         return answer
 
@@ -71,12 +54,13 @@ async def _answer(services: AdminServices, endpoint: Endpoint, path: dict[str, s
     body = await request.get_data(as_text=False)
     assert isinstance(body, bytes)
     scope = request.scope
-    headers = joined_headers(scope["headers"])
-    principal = authenticate(services, request.method, scope["raw_path"], scope["query_string"], headers, body)
+    principal = authenticate(services, noted(), request.method, scope["raw_path"], scope["query_string"], body)
     if endpoint.access is Access.ADMIN and not principal.admin:
         raise AccessDenied(f"{principal.id} is no administrator")
     call = AdminCall(services, principal, path, _query(endpoint), _body(endpoint, body))
     made = await endpoint.handler(call)
+    if endpoint.names is not None and noted().bucket is None:
+        note_made(getattr(made, endpoint.names))
     if made is None:
         return Response(b"", endpoint.status)
     return Response(msgspec.json.encode(made), endpoint.status, content_type=_JSON)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from lightningstor.admin.api.bucket_access import permitted_bucket, see_that_there_is
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.shapes import BucketInfo, BucketList, UploadInfo, UploadList
+from lightningstor.admin.noting import permit
 from lightningstor.iam.authorize import Resource
 from lightningstor.model.names import bucket_name
 from lightningstor.model.records import Bucket
@@ -19,15 +21,13 @@ __all__ = [
     "list_uploads",
 ]
 
-_ACTION = "lightningstor:buckets:"
-
 
 async def list_buckets(call: AdminCall) -> BucketList:
     """The buckets of a scope; a caller who is no administrator is shown its own."""
     query, principal = call.query, call.principal
     org = query.org or principal.org_id
     project = query.project if query.org or query.project else principal.project_id
-    await call.services.authorizer.authorize(principal, _ACTION + "list", Resource(org, project))
+    await permit(call.services.authorizer, principal, "ListBuckets", Resource(org, project))
     page = await call.services.store.buckets.list(
         org, project, prefix=query.prefix, after=query.after, limit=query.limit
     )
@@ -41,7 +41,8 @@ async def create_bucket(call: AdminCall) -> BucketInfo:
     name = bucket_name(wanted.name)
     org = wanted.org or principal.org_id
     project = wanted.project if wanted.org or wanted.project else principal.project_id
-    await call.services.authorizer.authorize(principal, _ACTION + "create", Resource(org, project, name))
+    await permit(call.services.authorizer, principal, "CreateBucket", Resource(org, project, name))
+    see_that_there_is(call, wanted.org, wanted.project, org)
     bucket = await call.services.store.buckets.create(
         name,
         principal.owner,
@@ -56,30 +57,30 @@ async def create_bucket(call: AdminCall) -> BucketInfo:
 
 async def get_bucket(call: AdminCall) -> BucketInfo:
     """One bucket with its usage."""
-    return await _info(call, await _authorised(call, _ACTION + "get"))
+    return await _info(call, await permitted_bucket(call, "GetBucketVersioning", "GetBucketTagging"))
 
 
 async def change_bucket(call: AdminCall) -> BucketInfo:
     """Change versioning or tags."""
-    bucket = await _authorised(call, _ACTION + "update")
-    buckets, change = call.services.store.buckets, call.body
-    if change.versioning is not None:
-        bucket = await buckets.set_versioning(buckets.reference(bucket), change.versioning)
-    if change.tags is not None:
-        bucket = await buckets.set_tags(buckets.reference(bucket), change.tags)
-    return await _info(call, bucket)
+    change = call.body
+    wanted = (("PutBucketVersioning", change.versioning), ("PutBucketTagging", change.tags))
+    operations = [operation for operation, value in wanted if value is not None]
+    bucket = await permitted_bucket(call, *(operations or ["GetBucketVersioning"]))
+    buckets = call.services.store.buckets
+    changed = await buckets.change(buckets.reference(bucket), versioning=change.versioning, tags=change.tags)
+    return await _info(call, changed)
 
 
 async def delete_bucket(call: AdminCall) -> None:
     """Delete an empty bucket."""
-    bucket = await _authorised(call, _ACTION + "delete")
+    bucket = await permitted_bucket(call, "DeleteBucket")
     buckets = call.services.store.buckets
     await buckets.delete(buckets.reference(bucket))
 
 
 async def list_uploads(call: AdminCall) -> UploadList:
     """The open multipart uploads of a bucket."""
-    bucket, query = await _authorised(call, "lightningstor:objects:list"), call.query
+    bucket, query = await permitted_bucket(call, "ListMultipartUploads"), call.query
     store = call.services.store
     page = await store.listings.uploads(
         store.buckets.reference(bucket),
@@ -105,17 +106,9 @@ async def list_uploads(call: AdminCall) -> UploadList:
 
 async def abort_upload(call: AdminCall) -> None:
     """Abort a multipart upload and free its parts."""
-    bucket = await _authorised(call, "lightningstor:uploads:abort", call.query.key)
+    bucket = await permitted_bucket(call, "AbortMultipartUpload", key=call.query.key)
     store = call.services.store
     await store.uploads.abort(store.buckets.reference(bucket), call.query.key, call.path["upload_id"])
-
-
-async def _authorised(call: AdminCall, action: str, key: str | None = None) -> Bucket:
-    buckets, principal = call.services.store.buckets, call.principal
-    bucket = await buckets.get(await buckets.resolve(call.path["bucket"], principal.org_id, principal.project_id))
-    resource = Resource(bucket.org_id, bucket.project_id, bucket.name, key)
-    await call.services.authorizer.authorize(call.principal, action, resource)
-    return bucket
 
 
 async def _info(call: AdminCall, bucket: Bucket) -> BucketInfo:

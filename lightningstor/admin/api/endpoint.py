@@ -54,6 +54,7 @@ class Endpoint:
         handler: does it and returns an `answer`, or None where there is no `answer`.
         body, query, answer: msgspec structs; None: there is none.
         status: of success.
+        names: the field of the answer that says what the thing is called that was made; None: nothing was.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Endpoint:
     answer: type[msgspec.Struct] | None = None
     status: int = 200
     access: Access = Access.ADMIN
+    names: str | None = None
 
     @property
     def tag(self) -> str:

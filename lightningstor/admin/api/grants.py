@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import may_manage, may_read
 from lightningstor.admin.api.iam_shapes import GrantInfo, GrantList
+from lightningstor.admin.api.paging import page_of
 from lightningstor.iam.records import Grant
 
 __all__ = ["create_grant", "delete_grant", "list_grants"]
@@ -14,7 +15,8 @@ async def list_grants(call: AdminCall) -> GrantList:
     org = call.path["org"]
     await may_read(call, org)
     found = call.services.directory.grants.list(org, principal_id=call.query.principal, group_id=call.query.group)
-    return GrantList(items=[_info(one) for one in found])
+    page, following = page_of(sorted(found, key=lambda one: one.id), call.query)
+    return GrantList(items=[_info(one) for one in page], next=following)
 
 
 async def create_grant(call: AdminCall) -> GrantInfo:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from lightningstor.admin.api.shapes import Answer, Request
+from lightningstor.admin.api.shapes import Answer, Moment, PageQuery, Request, Whole, Words
 from lightningstor.iam.statements import Statement
 
 __all__ = [
@@ -50,7 +50,7 @@ class NewTenant(Request):
     """An organisation, project or group to make."""
 
     id: str
-    display_name: str = ""
+    display_name: Words = ""
 
 
 class OrgInfo(Answer):
@@ -62,9 +62,10 @@ class OrgInfo(Answer):
 
 
 class OrgList(Answer):
-    """All organisations, by id."""
+    """A page of organisations, by id."""
 
     items: list[OrgInfo]
+    next: str | None
 
 
 class ProjectInfo(Answer):
@@ -77,9 +78,10 @@ class ProjectInfo(Answer):
 
 
 class ProjectList(Answer):
-    """The projects of an organisation, by id."""
+    """A page of an organisation's projects, by id."""
 
     items: list[ProjectInfo]
+    next: str | None
 
 
 class GroupInfo(Answer):
@@ -93,12 +95,13 @@ class GroupInfo(Answer):
 
 
 class GroupList(Answer):
-    """The groups of an organisation, by id."""
+    """A page of an organisation's groups, by id."""
 
     items: list[GroupInfo]
+    next: str | None
 
 
-class PrincipalsQuery(Request):
+class PrincipalsQuery(PageQuery):
     """Which principals: of which organisation; without it, of all."""
 
     org: str | None = None
@@ -113,9 +116,9 @@ class NewPrincipal(Request):
     kind: KindName = "user"
     role: RoleName = "owner"
     groups: tuple[str, ...] = ()
-    canonical_id: str = ""
-    display_name: str = ""
-    email: str = ""
+    canonical_id: Words = ""
+    display_name: Words = ""
+    email: Words = ""
     admin: bool = False
 
 
@@ -124,8 +127,8 @@ class PrincipalChange(Request):
 
     role: RoleName | None = None
     groups: list[str] | None = None
-    display_name: str | None = None
-    email: str | None = None
+    display_name: Words | None = None
+    email: Words | None = None
     admin: bool | None = None
     disabled: bool | None = None
     project: str | UnsetType | None = UNSET
@@ -150,27 +153,28 @@ class PrincipalInfo(Answer):
 
 
 class PrincipalList(Answer):
-    """Principals, by id."""
+    """A page of principals, by id."""
 
     items: list[PrincipalInfo]
+    next: str | None
 
 
 class NewAccessKey(Request):
     """An access key to make; without `expires_at` it does not expire."""
 
-    expires_at: int | None = None
+    expires_at: Moment | None = None
 
 
 class KeyRotation(Request):
     """How long the old key stays good beside the new one."""
 
-    grace_ms: int = 0
+    grace_ms: Whole = 0
 
 
 class AccessKeyChange(Request):
     """When the key is to expire; null: never."""
 
-    expires_at: int | None
+    expires_at: Moment | None
 
 
 class AccessKeyInfo(Answer):
@@ -197,8 +201,8 @@ class IssuedAccessKey(AccessKeyInfo):
 class NewApiKey(Request):
     """An API key to make."""
 
-    name: str = ""
-    expires_at: int | None = None
+    name: Words = ""
+    expires_at: Moment | None = None
 
 
 class ApiKeyInfo(Answer):
@@ -226,7 +230,7 @@ class IssuedApiKey(ApiKeyInfo):
 class NewToken(Request):
     """A bearer token to issue."""
 
-    ttl_s: int
+    ttl_s: Whole
 
 
 class IssuedToken(Answer):
@@ -236,7 +240,7 @@ class IssuedToken(Answer):
     principal: str
 
 
-class GrantsQuery(Request):
+class GrantsQuery(PageQuery):
     """Which grants of the organisation: attached to whom; without either, all."""
 
     principal: str | None = None
@@ -263,18 +267,19 @@ class GrantInfo(Answer):
 
 
 class GrantList(Answer):
-    """Grants, oldest first."""
+    """A page of grants, by id."""
 
     items: list[GrantInfo]
+    next: str | None
 
 
 class QuotaChange(Request):
     """The limits that the scope is to have; one that is left out or null is none."""
 
-    max_buckets: int | None = None
-    max_total_size_bytes: int | None = None
-    max_objects_per_bucket: int | None = None
-    max_object_size_bytes: int | None = None
+    max_buckets: Whole | None = None
+    max_total_size_bytes: Whole | None = None
+    max_objects_per_bucket: Whole | None = None
+    max_object_size_bytes: Whole | None = None
 
 
 class QuotaInfo(Answer):

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from lightningstor.admin.api import iam_shapes as shapes
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import managed_principal, may_manage, may_read, refuse_making_admin
+from lightningstor.admin.api.paging import page_of
 from lightningstor.iam import access_keys, api_keys
 from lightningstor.iam.errors import NoSuchEntity
 from lightningstor.iam.principal import PrincipalKind, Role
@@ -38,7 +39,8 @@ async def list_principals(call: AdminCall) -> shapes.PrincipalList:
         org = call.principal.org_id
     if org is not None:
         await may_read(call, org)
-    return shapes.PrincipalList(items=[_info(call, one) for one in call.services.directory.principals.list(org)])
+    page, following = page_of(call.services.directory.principals.list(org), call.query)
+    return shapes.PrincipalList(items=[_info(call, one) for one in page], next=following)
 
 
 async def create_principal(call: AdminCall) -> shapes.PrincipalInfo:

@@ -3,9 +3,11 @@ administrator's."""
 
 from __future__ import annotations
 
+from lightningstor.admin.api.bucket_access import named_bucket
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import may_read
 from lightningstor.admin.api.iam_shapes import QuotaInfo
+from lightningstor.admin.noting import permit
 from lightningstor.iam.authorize import Resource
 from lightningstor.model.records import StorageLimits
 from lightningstor.store.quotas import QuotaScope
@@ -19,7 +21,7 @@ async def get_quota(call: AdminCall) -> QuotaInfo:
         await may_read(call, scope.org_id)
     else:
         resource = Resource(scope.org_id, scope.project_id, scope.bucket)
-        await call.services.authorizer.authorize(call.principal, "lightningstor:buckets:get", resource)
+        await permit(call.services.authorizer, call.principal, "HeadBucket", resource)
     return await _info(call, scope)
 
 
@@ -39,8 +41,7 @@ async def _scope(call: AdminCall) -> QuotaScope:
     """What the path names, which must be there."""
     path, directory = call.path, call.services.directory
     if "bucket" in path:
-        buckets, principal = call.services.store.buckets, call.principal
-        bucket = await buckets.get(await buckets.resolve(path["bucket"], principal.org_id, principal.project_id))
+        bucket = await named_bucket(call)
         return QuotaScope(bucket.org_id, bucket.project_id, bucket.name)
     directory.organisations.get(path["org"])
     if "project" in path:

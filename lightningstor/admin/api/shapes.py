@@ -13,9 +13,11 @@ __all__ = [
     "Answer",
     "BucketInfo",
     "BucketList",
+    "BucketQuery",
     "BucketsQuery",
     "JobInfo",
     "JobList",
+    "Moment",
     "NewBucket",
     "PageQuery",
     "Problem",
@@ -26,10 +28,17 @@ __all__ = [
     "UploadList",
     "Versioning",
     "WhoAmI",
+    "Whole",
+    "Words",
 ]
 
 Versioning = Literal["Disabled", "Enabled", "Suspended"]
 Limit = Annotated[int, Meta(ge=1, le=1000, description="Entries of one page.")]
+Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="Milliseconds since the Unix epoch.")]
+"""Until the end of the year 9999, which is as far as clocks of clients can tell."""
+Whole = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Words = Annotated[str, Meta(max_length=256)]
+"""For people to read."""
 Tags = dict[str, str]
 
 
@@ -129,11 +138,20 @@ class BucketList(Answer):
     next: str | None
 
 
+class BucketQuery(Request):
+    """Whose bucket it is, by default the caller's own. Where names are scoped, it says which one is meant."""
+
+    org: str | None = None
+    project: str | None = None
+
+
 class UploadsQuery(PageQuery):
     """Which uploads: those of keys that begin with `prefix`. `after` is a key; `after_upload` an upload of it."""
 
     prefix: str = ""
     after_upload: str | None = None
+    org: str | None = None
+    project: str | None = None
 
 
 class UploadInfo(Answer):
@@ -155,7 +173,7 @@ class UploadList(Answer):
     next_upload: str | None
 
 
-class AbortQuery(Request):
+class AbortQuery(BucketQuery, kw_only=True):
     """The key of the upload to abort."""
 
     key: str

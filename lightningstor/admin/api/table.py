@@ -32,10 +32,12 @@ ENDPOINTS: Final = (
     Endpoint(
         "listOrgs", GET, "/orgs", "All organisations.",
         tenants.list_orgs, answer=iam_shapes.OrgList,
+        query=shapes.PageQuery,
     ),
     Endpoint(
         "createOrg", POST, "/orgs", "Make an organisation.",
         tenants.create_org, body=iam_shapes.NewTenant, answer=iam_shapes.OrgInfo, status=201,
+        names="id",
     ),
     Endpoint(
         "getOrg", GET, "/orgs/{org}", "An organisation.",
@@ -48,10 +50,12 @@ ENDPOINTS: Final = (
     Endpoint(
         "listProjects", GET, "/orgs/{org}/projects", "Projects of an organisation.",
         tenants.list_projects, answer=iam_shapes.ProjectList, access=_KNOWN,
+        query=shapes.PageQuery,
     ),
     Endpoint(
         "createProject", POST, "/orgs/{org}/projects", "Make a project.",
         tenants.create_project, body=iam_shapes.NewTenant, answer=iam_shapes.ProjectInfo, status=201, access=_KNOWN,
+        names="id",
     ),
     Endpoint(
         "getProject", GET, "/orgs/{org}/projects/{project}", "A project.",
@@ -64,10 +68,12 @@ ENDPOINTS: Final = (
     Endpoint(
         "listGroups", GET, "/orgs/{org}/groups", "Groups of an organisation.",
         tenants.list_groups, answer=iam_shapes.GroupList, access=_KNOWN,
+        query=shapes.PageQuery,
     ),
     Endpoint(
         "createGroup", POST, "/orgs/{org}/groups", "Make a group.",
         tenants.create_group, body=iam_shapes.NewTenant, answer=iam_shapes.GroupInfo, status=201, access=_KNOWN,
+        names="id",
     ),
     Endpoint(
         "getGroup", GET, "/orgs/{org}/groups/{group}", "A group and its members.",
@@ -85,6 +91,7 @@ ENDPOINTS: Final = (
     Endpoint(
         "createGrant", POST, "/orgs/{org}/grants", "Attach a statement.",
         grants.create_grant, body=iam_shapes.NewGrant, answer=iam_shapes.GrantInfo, status=201, access=_KNOWN,
+        names="id",
     ),
     Endpoint(
         "deleteGrant", DELETE, "/orgs/{org}/grants/{grant}", "Take a grant back.",
@@ -99,6 +106,7 @@ ENDPOINTS: Final = (
         "createPrincipal", POST, "/principals", "Make a user or service account.",
         principals.create_principal, body=iam_shapes.NewPrincipal, answer=iam_shapes.PrincipalInfo,
         status=201, access=_KNOWN,
+        names="id",
     ),
     Endpoint(
         "getPrincipal", GET, "/principals/{principal}", "A user or service account.",
@@ -120,6 +128,7 @@ ENDPOINTS: Final = (
         "createAccessKey", POST, "/principals/{principal}/access-keys", "Make an access key.",
         principals.create_access_key, body=iam_shapes.NewAccessKey, answer=iam_shapes.IssuedAccessKey,
         status=201, access=_KNOWN,
+        names="access_key",
     ),
     Endpoint(
         "changeAccessKey", PATCH, "/principals/{principal}/access-keys/{access_key}", "Let an access key expire.",
@@ -133,6 +142,7 @@ ENDPOINTS: Final = (
         "rotateAccessKey", POST, "/principals/{principal}/access-keys/{access_key}/rotate", "Replace an access key.",
         principals.rotate_access_key, body=iam_shapes.KeyRotation, answer=iam_shapes.IssuedAccessKey,
         status=201, access=_KNOWN,
+        names="access_key",
     ),
     Endpoint(
         "listApiKeys", GET, "/principals/{principal}/api-keys", "API keys of a principal.",
@@ -141,6 +151,7 @@ ENDPOINTS: Final = (
     Endpoint(
         "createApiKey", POST, "/principals/{principal}/api-keys", "Make an API key.",
         principals.create_api_key, body=iam_shapes.NewApiKey, answer=iam_shapes.IssuedApiKey, status=201, access=_KNOWN,
+        names="id",
     ),
     Endpoint(
         "deleteApiKey", DELETE, "/principals/{principal}/api-keys/{api_key}", "Revoke an API key.",
@@ -174,10 +185,12 @@ ENDPOINTS: Final = (
     Endpoint(
         "getBucketQuota", GET, "/buckets/{bucket}/quota", "Limits and usage of a bucket.",
         quotas.get_quota, answer=iam_shapes.QuotaInfo, access=_KNOWN,
+        query=shapes.BucketQuery,
     ),
     Endpoint(
         "setBucketQuota", PUT, "/buckets/{bucket}/quota", "Set the limits of a bucket.",
         quotas.set_quota, body=iam_shapes.QuotaChange, answer=iam_shapes.QuotaInfo,
+        query=shapes.BucketQuery,
     ),
     # Buckets and open uploads
     Endpoint(
@@ -191,14 +204,17 @@ ENDPOINTS: Final = (
     Endpoint(
         "getBucket", GET, "/buckets/{bucket}", "A bucket with its usage.",
         buckets.get_bucket, answer=shapes.BucketInfo, access=_KNOWN,
+        query=shapes.BucketQuery,
     ),
     Endpoint(
         "changeBucket", PATCH, "/buckets/{bucket}", "Change versioning or tags of a bucket.",
         buckets.change_bucket, body=shapes.BucketChange, answer=shapes.BucketInfo, access=_KNOWN,
+        query=shapes.BucketQuery,
     ),
     Endpoint(
         "deleteBucket", DELETE, "/buckets/{bucket}", "Delete an empty bucket.",
         buckets.delete_bucket, status=204, access=_KNOWN,
+        query=shapes.BucketQuery,
     ),
     Endpoint(
         "listUploads", GET, "/buckets/{bucket}/uploads", "Open multipart uploads of a bucket.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import may_manage, may_read
 from lightningstor.admin.api.iam_shapes import GroupInfo, GroupList, OrgInfo, OrgList, ProjectInfo, ProjectList
+from lightningstor.admin.api.paging import page_of
 from lightningstor.iam.records import Group, Organisation, Project
 
 __all__ = [
@@ -24,7 +25,8 @@ __all__ = [
 
 
 async def list_orgs(call: AdminCall) -> OrgList:
-    return OrgList(items=[_org(one) for one in call.services.directory.organisations.list()])
+    page, following = page_of(call.services.directory.organisations.list(), call.query)
+    return OrgList(items=[_org(one) for one in page], next=following)
 
 
 async def create_org(call: AdminCall) -> OrgInfo:
@@ -43,7 +45,8 @@ async def delete_org(call: AdminCall) -> None:
 
 async def list_projects(call: AdminCall) -> ProjectList:
     await may_read(call, call.path["org"])
-    return ProjectList(items=[_project(one) for one in call.services.directory.projects.list(call.path["org"])])
+    page, following = page_of(call.services.directory.projects.list(call.path["org"]), call.query)
+    return ProjectList(items=[_project(one) for one in page], next=following)
 
 
 async def create_project(call: AdminCall) -> ProjectInfo:
@@ -64,7 +67,8 @@ async def delete_project(call: AdminCall) -> None:
 
 async def list_groups(call: AdminCall) -> GroupList:
     await may_read(call, call.path["org"])
-    return GroupList(items=[_group(call, one) for one in call.services.directory.groups.list(call.path["org"])])
+    page, following = page_of(call.services.directory.groups.list(call.path["org"]), call.query)
+    return GroupList(items=[_group(call, one) for one in page], next=following)
 
 
 async def create_group(call: AdminCall) -> GroupInfo:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from lightningstor.admin import noting
 from lightningstor.admin.console.guard import current_session
-from lightningstor.admin.context import RequestContext
 from lightningstor.admin.services import AdminServices
 from lightningstor.errors import AccessDenied
 from lightningstor.iam.authorize import Resource
 from lightningstor.model.records import Bucket
-from lightningstor.s3.wire.operations import BY_NAME
 
 __all__ = ["permit", "permitted_bucket", "require_admin"]
 
@@ -38,9 +37,7 @@ async def permit(services: AdminServices, operation: str, resource: Resource) ->
     Raises:
         AccessDenied
     """
-    row = BY_NAME[operation]
-    context = RequestContext(services.world.clock, row.iam_action)
-    await services.authorizer.authorize(current_session().principal, row.action, resource, context)
+    await noting.permit(services.authorizer, current_session().principal, operation, resource)
 
 
 def require_admin() -> None:

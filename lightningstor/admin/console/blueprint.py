@@ -30,9 +30,9 @@ def console_blueprint(services: AdminServices) -> Blueprint:
         static_folder=str(_HERE / "static"),
         static_url_path="/static",
     )
-    sessions = Sessions(services.credentials, services.world)
+    sessions = Sessions(services.credentials, services.world, services.session_limits)
     guard(blueprint, sessions)
-    tell_problems(blueprint, services)
+    tell_problems(blueprint)
     login.add_pages(blueprint, sessions)
     for subject in (overview, buckets, browse, object, uploads, users, user_keys, orgs):
         subject.add_pages(blueprint, services)

@@ -9,6 +9,7 @@ from quart import Blueprint, Response, g, redirect, request, url_for
 from quart.wrappers.response import Response as QuartResponse
 
 from lightningstor.admin.console.sessions import COOKIE, Session, Sessions
+from lightningstor.admin.noting import noted
 
 __all__ = ["CSRF_FIELD", "CSRF_HEADER", "current_session", "guard"]
 
@@ -53,11 +54,17 @@ def guard(blueprint: Blueprint, sessions: Sessions) -> None:
     @blueprint.before_request
     async def check() -> QuartResponse | None:
         g.session = session = sessions.find(request.cookies.get(COOKIE))
+        note = noted()
+        if session is not None:
+            note.principal, note.access_key = session.principal, session.credential.access_key_id
+            note.authentication = "session"
         if request.endpoint in _OPEN:
             return None
         if session is None:
+            note.refused = True
             return _to_login()
         if request.method not in _SAFE and not await _csrf_holds(session):
+            note.code = "AccessDenied"
             return Response("This page is out of date: go back, reload it and try again.", 403)
         return None
 

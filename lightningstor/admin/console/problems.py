@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,15 +9,12 @@ from quart import Blueprint, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from lightningstor.admin.api.blueprint import problem
-from lightningstor.admin.request import next_request_id
-from lightningstor.admin.services import AdminServices
-from lightningstor.errors import StoreError
-from lightningstor.s3.errors import explain
+from lightningstor.admin.failures import note_failure, problem, reason_of
+from lightningstor.admin.noting import noted
+from lightningstor.admin.problem import code_of_status
 
-__all__ = ["tell_problems"]
+__all__ = ["http_problem_page", "tell_problems"]
 
-logger: Final = logging.getLogger("lightningstor.admin")
 _TITLES: Final = {
     403: "You may not do that",
     404: "That is not there",
@@ -27,26 +23,31 @@ _TITLES: Final = {
 }
 
 
-def tell_problems(blueprint: Blueprint, services: AdminServices) -> None:
+def tell_problems(blueprint: Blueprint) -> None:
     """Turn what a page raises into an answer."""
 
     @blueprint.errorhandler(Exception)
     async def told(error: Exception) -> ResponseReturnValue:
-        request_id = next_request_id(services.world)
-        if isinstance(error, HTTPException):
-            return await _page(error.code or 500, error.name, f"{request.method} {request.path}", request_id)
         if request.headers.get("accept", "").startswith("application/json"):
-            return problem(error, request_id)
-        explained = explain(error, request.method)
-        if not isinstance(error, StoreError):
-            logger.error("request %s failed", request_id, exc_info=error)
-        return await _page(explained.status, explained.code, explained.message, request_id)
+            return problem(error)
+        if isinstance(error, HTTPException):
+            return await http_problem_page(error)
+        explained = note_failure(error)
+        return await _page(explained.status, explained.code, explained.message)
 
 
-async def _page(status: int, code: str, message: str, request_id: str) -> tuple[str, int]:
+async def http_problem_page(error: HTTPException) -> tuple[str, int]:
+    """The page for a request that no page of the console takes."""
+    status = error.code or 500
+    note = noted()
+    note.code = code_of_status(status)
+    return await _page(status, note.code, reason_of(error))
+
+
+async def _page(status: int, code: str, message: str) -> tuple[str, int]:
     title = _TITLES.get(status, "That did not work")
     page = await render_template(
-        "problem.html", title=title, message=message, code=code, request_id=request_id, back=_back()
+        "problem.html", title=title, message=message, code=code, request_id=noted().id, back=_back()
     )
     return page, status
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import define, field
 
+from lightningstor.admin.session_limits import SessionLimits
 from lightningstor.iam.credentials import Credential, CredentialStore
 from lightningstor.iam.principal import Principal
 from lightningstor.ports import World
@@ -62,22 +63,11 @@ class _Failures:
 
 @define
 class Sessions:
-    """The sessions of one daemon.
-
-    Args:
-        idle_s: a session that is not used for so long ends. lifetime_s: every session ends after that.
-        at_most: sessions at once; the one unused for longest makes room. The same bound holds for the addresses
-            whose failed logins are remembered.
-        free_failures: failed logins of an address before it has to wait; from then on twice as long each time.
-    """
+    """The sessions of one daemon."""
 
     credentials: CredentialStore
     world: World
-    idle_s: float = 1800.0
-    lifetime_s: float = 12 * 3600.0
-    at_most: int = 1000
-    free_failures: int = 5
-    longest_wait_s: float = 300.0
+    limits: SessionLimits = field(factory=SessionLimits)
     _sessions: OrderedDict[str, Session] = field(factory=OrderedDict, init=False)
     _failures: OrderedDict[str, _Failures] = field(factory=OrderedDict, init=False)
 
@@ -101,7 +91,7 @@ class Sessions:
         name = self.world.entropy.token_bytes(_NAME_BYTES).hex()
         csrf = self.world.entropy.token_bytes(_NAME_BYTES).hex()
         self._sessions[name] = Session(credential, csrf, now, now)
-        while len(self._sessions) > self.at_most:
+        while len(self._sessions) > self.limits.at_most:
             self._sessions.popitem(last=False)
         return name
 
@@ -112,7 +102,7 @@ class Sessions:
             return None
         now = self.world.clock.monotonic()
         credential = self.credentials.find(session.credential.access_key_id)
-        over = now - session.last_seen_s > self.idle_s or now - session.started_s > self.lifetime_s
+        over = now - session.last_seen_s > self.limits.idle_s or now - session.started_s > self.limits.lifetime_s
         if over or credential is None or credential.secret != session.credential.secret:
             del self._sessions[name]
             return None
@@ -130,8 +120,8 @@ class Sessions:
         failures = self._failures.setdefault(client, _Failures())
         self._failures.move_to_end(client)
         failures.count += 1
-        over = failures.count - self.free_failures
+        over = failures.count - self.limits.free_failures
         if over >= 0:
-            failures.until_s = now + min(self.longest_wait_s, 2.0**over)
-        while len(self._failures) > self.at_most:
+            failures.until_s = now + min(self.limits.longest_wait_s, 2.0 ** min(over, 60))
+        while len(self._failures) > self.limits.at_most:
             self._failures.popitem(last=False)

@@ -42,11 +42,11 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
 
     @blueprint.get("/buckets/<bucket>/")
     async def bucket_browse(bucket: str) -> ResponseReturnValue:
-        record, place = await permitted_bucket(services, "ListObjectsV2", bucket)
+        versions = request.args.get("versions")
+        record, place = await permitted_bucket(services, "ListObjectVersions" if versions else "ListObjectsV2", bucket)
         prefix, after = request.args.get("prefix", ""), request.args.get("after", "")
         shown = {"bucket": record, "prefix": prefix, "folders": crumbs_of(prefix), "after": after}
-        if request.args.get("versions"):
-            await permitted_bucket(services, "ListObjectVersions", bucket)
+        if versions:
             listed = await listings.versions(
                 place,
                 prefix=prefix,

@@ -28,7 +28,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         await permit(services, "ListBuckets", scope)
         after, prefix = request.args.get("after", ""), request.args.get("prefix", "")
         page = await services.store.buckets.list(
-            principal.org_id, principal.project_id, prefix=prefix, after=after, limit=_PAGE
+            principal.org_id, principal.project_id, prefix=prefix, after=after, limit=_PAGE, reachable=True
         )
         rows = [(bucket, *await usage_of(services.store.ctx.kv, bucket)) for bucket in page.items]
         following = page.items[-1].name if page.truncated else None
@@ -61,12 +61,12 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.post("/buckets/<bucket>/settings")
     async def bucket_change(bucket: str) -> ResponseReturnValue:
         record, place = await permitted_bucket(services, "PutBucketVersioning", bucket)
+        await permitted_bucket(services, "PutBucketTagging", bucket)
         form = await request.form
         wanted, tags = form.get("versioning", record.versioning), tags_of_text(form.get("tags", ""))
-        if wanted != record.versioning:
-            await services.store.buckets.set_versioning(place, wanted)
-        if tags != (record.tags or {}):
-            await services.store.buckets.set_tags(place, tags)
+        await services.store.buckets.change(
+            place, versioning=None if wanted == record.versioning else wanted, tags=tags
+        )
         return redirect(url_for("console.bucket_settings", bucket=bucket), 303)
 
     @blueprint.post("/buckets/<bucket>/delete")

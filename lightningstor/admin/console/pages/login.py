@@ -7,6 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from lightningstor.admin.console.guard import current_session
 from lightningstor.admin.console.sessions import COOKIE, LoginThrottled, Sessions
+from lightningstor.admin.noting import noted
 
 __all__ = ["add_pages"]
 
@@ -24,21 +25,30 @@ def add_pages(blueprint: Blueprint, sessions: Sessions) -> None:
 
     @blueprint.post("/login")
     async def log_in() -> ResponseReturnValue:
+        note = noted()
         if _foreign_origin():
+            note.code = "AccessDenied"
             return Response("This form was sent by another site.", 403)
         form = await request.form
         access_key, secret = form.get("access_key", "")[:_MAX_FIELD].strip(), form.get("secret_key", "")[:_MAX_FIELD]
+        note.access_key = access_key or None
         try:
-            name = sessions.log_in(access_key, secret, request.remote_addr or "")
+            name = sessions.log_in(access_key, secret, note.client)
         except LoginThrottled as throttled:
+            note.code, note.refused = "SlowDown", True
             page = await render_template("login.html", next=_target(), message=f"{throttled}.", access_key=access_key)
             return page, 429, {"retry-after": str(throttled.retry_after_s)}
         if name is None:
+            note.code = "InvalidAccessKeyOrSecret"
             message = "This access key and secret key do not belong together."
             page = await render_template("login.html", next=_target(), message=message, access_key=access_key)
             return page, 403
+        session = sessions.find(name)
+        if session is not None:
+            note.principal, note.authentication = session.principal, "session"
         answer = redirect(_target(), 303)
-        secure = request.scheme == "https"
+        # What a proxy says of its own side can only make the cookie stricter.
+        secure = note.secure or note.text(b"x-forwarded-proto") == "https"
         answer.set_cookie(COOKIE, name, httponly=True, samesite="Strict", secure=secure, path="/console")
         return answer
 

@@ -8,6 +8,7 @@ from quart import Blueprint, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from lightningstor.admin.console.access import require_admin
+from lightningstor.admin.noting import note_made
 from lightningstor.admin.services import AdminServices
 from lightningstor.model.records import StorageLimits
 from lightningstor.s3.wire.faults import InvalidRequest
@@ -42,7 +43,13 @@ def _number(form: Mapping[str, str], name: str, factor: int = 1) -> int | None:
 
 
 def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
-    """Organisations: list, create, delete; their projects, limits and usage."""
+    """Organisations, their projects and groups, limits and usage."""
+    _add_organisations(blueprint, services)
+    _add_parts(blueprint, services)
+
+
+def _add_organisations(blueprint: Blueprint, services: AdminServices) -> None:
+    """List, create, delete; limits and usage."""
     directory, quotas = services.directory, services.store.quotas
 
     @blueprint.get("/orgs")
@@ -59,6 +66,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         require_admin()
         form = await request.form
         made = await directory.organisations.create(form.get("id", "").strip(), form.get("display_name", "").strip())
+        note_made(made.id)
         return redirect(url_for("console.org_page", org=made.id), 303)
 
     @blueprint.get("/orgs/<org>")
@@ -97,11 +105,17 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         await directory.organisations.delete(org)
         return redirect(url_for("console.orgs"), 303)
 
+
+def _add_parts(blueprint: Blueprint, services: AdminServices) -> None:
+    """Projects and groups of an organisation: create, delete."""
+    directory = services.directory
+
     @blueprint.post("/orgs/<org>/projects")
     async def org_project_create(org: str) -> ResponseReturnValue:
         require_admin()
         form = await request.form
-        await directory.projects.create(org, form.get("id", "").strip(), form.get("display_name", "").strip())
+        made = await directory.projects.create(org, form.get("id", "").strip(), form.get("display_name", "").strip())
+        note_made(made.id)
         return redirect(url_for("console.org_page", org=org), 303)
 
     @blueprint.post("/orgs/<org>/projects/<project>/delete")
@@ -113,7 +127,8 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.post("/orgs/<org>/groups")
     async def org_group_create(org: str) -> ResponseReturnValue:
         require_admin()
-        await directory.groups.create(org, (await request.form).get("id", "").strip())
+        made = await directory.groups.create(org, (await request.form).get("id", "").strip())
+        note_made(made.id)
         return redirect(url_for("console.org_page", org=org), 303)
 
     @blueprint.post("/orgs/<org>/groups/<group>/delete")

@@ -56,7 +56,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         asked = await _document("key", "parts")
         key, numbers = asked["key"], asked["parts"]
         await permitted_bucket(services, "UploadPart", bucket, key)
-        if not isinstance(numbers, list) or len(numbers) > _LINKS_AT_ONCE:
+        if not isinstance(numbers, list) or len(numbers) > _LINKS_AT_ONCE or any(type(n) is not int for n in numbers):
             raise InvalidRequest(f"parts must be a list of at most {_LINKS_AT_ONCE} numbers")
         made = links()
         return {

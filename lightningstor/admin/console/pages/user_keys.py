@@ -7,6 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from lightningstor.admin.console.access import require_admin
 from lightningstor.admin.console.guard import current_session
+from lightningstor.admin.noting import note_made
 from lightningstor.admin.services import AdminServices
 from lightningstor.iam.errors import NoSuchEntity
 
@@ -22,6 +23,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         """Make a key; the next page shows its secret, and no page after that."""
         require_admin()
         issued = await directory.access_keys.create(user)
+        note_made(issued.record.id)
         current_session().shown_once = issued.record.id, issued.secret
         return redirect(url_for("console.user_page", user=user), 303)
 

@@ -7,6 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from lightningstor.admin.console.access import require_admin
 from lightningstor.admin.console.guard import current_session
+from lightningstor.admin.noting import note_made
 from lightningstor.admin.services import AdminServices
 from lightningstor.iam.principal import PrincipalKind, Role
 from lightningstor.s3.wire.faults import InvalidRequest
@@ -42,6 +43,7 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
             role=_role(form.get("role", "")),
             display_name=form.get("display_name", "").strip(),
         )
+        note_made(made.id)
         return redirect(url_for("console.user_page", user=made.id), 303)
 
     @blueprint.get("/users/<user>")
