@@ -73,8 +73,9 @@ lint: $(VENV)/installed ## ruff, buf, and which package may import which
 types: $(VENV)/installed ## mypy, strict
 	$(BIN)/mypy
 
-proof: $(VENV)/installed ## the proofs about faults and load, in full
-	$(BIN)/python -m pytest -m proof --proof-full $(PYTEST_ARGS)
+# Some of them take minutes: only one that takes a quarter of an hour is taken for hung.
+proof: $(VENV)/installed ## the proofs of docs/proofs.md in full: half an hour on 2 cores
+	$(BIN)/python -m pytest -m proof --proof-full --durations=15 -o faulthandler_timeout=900 $(PYTEST_ARGS)
 
 interop: $(VENV)/installed ## every client, those of other languages too (they are built first)
 	$(BIN)/python -m pytest -m interop --interop-more $(PYTEST_ARGS)

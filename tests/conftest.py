@@ -10,6 +10,7 @@ import pytest
 from tests.harness.certificates import CertificateAuthority
 from tests.harness.daemon import RunningDaemon, start_daemon
 from tests.harness.outputs import DaemonOutputs
+from tests.harness.proofs import ProofRun, is_proof
 from tests.harness.skips import AllowedSkips, Skip
 
 StartDaemon = Callable[..., RunningDaemon]
@@ -20,6 +21,7 @@ _RUNS_LAST = "tests/test_daemon_output.py"
 _SKIPS = pytest.StashKey[list[Skip]]()
 _FIGURES = pytest.StashKey[list[str]]()
 _REFUSED = pytest.StashKey[list[Skip]]()
+_PROOFS = pytest.StashKey[ProofRun]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SKIPS] = []
     config.stash[_FIGURES] = []
     config.stash[_REFUSED] = []
+    config.stash[_PROOFS] = ProofRun()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Every test of the proof list, and every one that has a full form, is a proof."""
+    if is_proof(item):
+        item.add_marker(pytest.mark.proof)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,8 +63,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note every skip with its reason."""
+    """Note every skip with its reason, and what proofs did."""
     report = yield
+    if item.get_closest_marker("proof"):
+        item.config.stash[_PROOFS].note(report)
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         item.config.stash[_SKIPS].append(Skip(report.nodeid, reason.removeprefix("Skipped: ")))
@@ -79,6 +90,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if figures := config.stash[_FIGURES]:
         terminalreporter.section("figures")
         for line in figures:
+            terminalreporter.line(line)
+    if config.getoption("--proof-full") and (proofs := list(config.stash[_PROOFS].lines())):
+        terminalreporter.section("proofs, by the lines of docs/proofs.md")
+        for line in proofs:
             terminalreporter.line(line)
     if refused := config.stash[_REFUSED]:
         terminalreporter.section("skips that tests/allowed-skips.txt does not allow", red=True)
