@@ -12,6 +12,22 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lightningstor.s3.wire import dto
+from lightningstor.s3.wire.actions import (
+    BUCKETS_CREATE,
+    BUCKETS_DELETE,
+    BUCKETS_GET,
+    BUCKETS_LIST,
+    BUCKETS_UPDATE,
+    OBJECTS_COPY,
+    OBJECTS_DELETE,
+    OBJECTS_GET,
+    OBJECTS_LIST,
+    OBJECTS_PUT,
+    UPLOADS_ABORT,
+    UPLOADS_COMPLETE,
+    UPLOADS_CREATE,
+    UPLOADS_LIST,
+)
 from lightningstor.s3.wire.operation import (
     DELETE,
     GET,
@@ -31,22 +47,6 @@ __all__ = ["BY_NAME", "OPERATIONS", "Body", "Operation", "Scope"]
 SERVICE: Final = Scope.SERVICE
 BUCKET: Final = Scope.BUCKET
 OBJECT: Final = Scope.OBJECT
-
-# Actions of SPEC.md §7.3, and others of the same form where it has none.
-BUCKETS_LIST: Final = "lightningstor:buckets:list"
-BUCKETS_CREATE: Final = "lightningstor:buckets:create"
-BUCKETS_GET: Final = "lightningstor:buckets:get"
-BUCKETS_UPDATE: Final = "lightningstor:buckets:update"
-BUCKETS_DELETE: Final = "lightningstor:buckets:delete"
-OBJECTS_LIST: Final = "lightningstor:objects:list"
-OBJECTS_GET: Final = "lightningstor:objects:get"
-OBJECTS_PUT: Final = "lightningstor:objects:put"
-OBJECTS_COPY: Final = "lightningstor:objects:copy"
-OBJECTS_DELETE: Final = "lightningstor:objects:delete"
-UPLOADS_CREATE: Final = "lightningstor:uploads:create"
-UPLOADS_COMPLETE: Final = "lightningstor:uploads:complete"
-UPLOADS_ABORT: Final = "lightningstor:uploads:abort"
-UPLOADS_LIST: Final = "lightningstor:uploads:list"
 
 # 1,000 keys of 1,024 bytes with an escape here and there; S3's own limit.
 DELETE_BODY_LIMIT: Final = 2 << 20
