@@ -10,9 +10,10 @@ the same object in `scope["extensions"]["lightningstor.exchange"]`. What it may 
     the next piece of the request body, at most `max_bytes` long, b"" at its end. Raises `ClientGone` when the body
     will not be complete. `receive_now` and `wait_more` are the same for who receives into memory of his own.
 
-`async respond(status: int, headers, body: bytes | bytearray | memoryview = b"", more_body: bool = False)`
+`async respond(status: int, headers, body: bytes | bytearray | memoryview = b"", more_body: bool = False, lines=b"")`
     the whole answer, or with `more_body` its start, in one call and one write. `headers` as in ASGI: pairs of bytes,
-    names in lower case. Raises `ClientGone`.
+    names in lower case. `lines`: further header lines, each with its CRLF, that hold nothing of a client's and none of
+    the fields that say how the answer is framed: they are sent as they are. Raises `ClientGone`.
 
 `async send_more(body, more_body: bool)`
     a further piece of an answer that was started with `more_body`.
@@ -273,7 +274,12 @@ class Exchange(msgspec.Struct, eq=False):
             raise RuntimeError(f"a message that does not belong to an HTTP answer: {kind}")
 
     async def respond(
-        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: Bytes = b"", more_body: bool = False
+        self,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: Bytes = b"",
+        more_body: bool = False,
+        lines: bytes = b"",
     ) -> None:
         """The answer, or its start: see the module's text. Raises what `send` does."""
         if self.started:
@@ -281,7 +287,7 @@ class Exchange(msgspec.Struct, eq=False):
         size = len(body)
         if self.head.method == "HEAD" or status in _BODYLESS:
             self._bodyless = True
-        lines = self._plan(dict(headers), size, more_body)
+        lines += self._plan(dict(headers), size, more_body)
         joined = self._owed >= size and size < _JOIN_BELOW
         block = head_bytes(status, headers, lines, body if joined and not self._bodyless else b"")
         self.started = True

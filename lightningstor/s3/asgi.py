@@ -63,8 +63,11 @@ class AsgiExchange:
         """False: `receive_some` has the body."""
         return False
 
-    async def respond(self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False) -> None:
+    async def respond(
+        self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False, lines: bytes = b""
+    ) -> None:
         """The answer, or with `more_body` its start."""
+        headers = [*_pairs(lines), *headers]
         if not more_body and status not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -74,6 +77,12 @@ class AsgiExchange:
         """A further piece of an answer that was started with `more_body`."""
         # ASGI promises bytes to servers; only our own engine takes views as well.
         await self._send({"type": "http.response.body", "body": bytes(body), "more_body": more_body})
+
+
+def _pairs(lines: bytes) -> Headers:
+    """Header lines as pairs."""
+    parted = (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])
+    return [(name, value) for name, _, value in parted]
 
 
 def _fields(pairs: Headers) -> dict[bytes, bytes]:

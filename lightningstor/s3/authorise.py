@@ -42,9 +42,10 @@ async def authorise(call: Call) -> None:
     buckets = endpoint.store.buckets
     if buckets.scoped_names:
         call.named = await buckets.resolve(name, principal.org_id, principal.project_id)
-        bucket = await buckets.get(call.named)
+        call.located = located = await buckets.catalog.locate(call.named)
     else:
-        bucket = await buckets.get(name)
+        call.located = located = await buckets.catalog.locate(name)
+    bucket = located.bucket
     if not principal.admin:
         resource = Resource(bucket.org_id, bucket.project_id, name, call.key)
         if operation.name != _DELETE_OBJECTS:

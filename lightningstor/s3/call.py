@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightningstor.s3.wire.operations import Operation
     from lightningstor.s3.wire.signing_key import SigningKey
     from lightningstor.s3.wire.sigv4 import SignedRequest
+    from lightningstor.store.catalog import Located
 
 __all__ = ["Call", "Exchange", "Head", "Headers"]
 
@@ -59,8 +60,10 @@ class Exchange(Protocol):
         """Wait until `receive_now` may have something; False: it never will, `receive_some` has it. Raises as above."""
         ...
 
-    async def respond(self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False, /) -> None:
-        """The answer, or with `more_body` its start."""
+    async def respond(
+        self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False, lines: bytes = b"", /
+    ) -> None:
+        """The answer, or with `more_body` its start. `lines`: further headers, ready, that need no check."""
         ...
 
     async def send_more(self, body: Buffer, more_body: bool, /) -> None:
@@ -88,6 +91,7 @@ class Call(Struct, eq=False):
         principal: on whose behalf; set once the signature was verified.
         content_sha256: what a version 4 signature covers in place of the body's hash; None: no such signature.
         signed: that signature, and the key that it was made with.
+        located: the bucket that the request names, for handlers that read in it.
         found: the bucket's record, once the caller may know that there is one.
         body: the request's body, for operations that take one, until it is answered.
         status: of the answer, once its head has left; 0 before.
@@ -118,6 +122,7 @@ class Call(Struct, eq=False):
     operation_name: str = "Unmatched"
     content_sha256: str | None = None
     signed: tuple[SigningKey, SignedRequest] | None = None
+    located: Located = _LATER
     found: Bucket | None = None
     status: int = 0
     s3_code: str | None = None

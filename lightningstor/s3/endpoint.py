@@ -49,6 +49,7 @@ class Endpoint:
     access_log: AccessLog = field(init=False)
     host_aliases: tuple[bytes, ...] = field(init=False)
     server_headers: tuple[tuple[bytes, bytes], tuple[bytes, bytes]] = field(init=False)
+    server_lines: bytes = field(init=False)
     host_id: str = field(init=False)
     short_key: int = field(init=False)
     _request_number: int = field(init=False, default=0)
@@ -61,6 +62,7 @@ class Endpoint:
         self.host_id = b64encode(self.world.entropy.token_bytes(33)).decode()
         self.host_aliases = tuple(alias.encode() for alias in self.settings.host_aliases)
         self.server_headers = ((b"server", SERVER_NAME), (b"x-amz-id-2", self.host_id.encode()))
+        self.server_lines = b"server: %b\r\nx-amz-id-2: %b\r\n" % (SERVER_NAME, self.host_id.encode())
         self._request_salt = int.from_bytes(self.world.entropy.token_bytes(8), "big") | 1
 
     def next_request_id(self) -> str:

@@ -40,12 +40,15 @@ Work: TypeAlias = Callable[[Call], Awaitable[Answer]]
 Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
 
 
-def _with_common(call: Call, headers: Headers) -> list[tuple[bytes, bytes]]:
-    common = [(b"x-amz-request-id", call.request_id.encode()), *call.endpoint.server_headers, *headers]
+def _respond(call: Call, status: int, headers: Headers, body: Buffer, more_body: bool) -> Awaitable[None]:
+    """Send an answer, or its start, with the headers that every answer has."""
+    call.status = status
+    call.bytes_out += len(body)
     # On buckets only, as in S3: s3cmd, copying an object, sends back whatever a HEAD of it told.
     if call.key is None and call.found is not None:
-        common.append((b"x-amz-bucket-region", call.found.region.encode()))
-    return common
+        headers = [*headers, (b"x-amz-bucket-region", call.found.region.encode())]
+    common = b"x-amz-request-id: %b\r\n%b" % (call.request_id.encode(), call.endpoint.server_lines)
+    return call.exchange.respond(status, headers, body, more_body, common)
 
 
 async def send(call: Call, answer: Answer) -> None:
@@ -61,10 +64,7 @@ async def send(call: Call, answer: Answer) -> None:
 
 async def send_reply(call: Call, reply: Reply) -> None:
     """Send a whole answer, head and body in one write where the server can."""
-    call.status = reply.status
-    body = b"" if call.method == "HEAD" else reply.body
-    call.bytes_out += len(body)
-    await call.exchange.respond(reply.status, _with_common(call, reply.headers), body)
+    await _respond(call, reply.status, reply.headers, b"" if call.method == "HEAD" else reply.body, False)
 
 
 async def _send_stream(call: Call, answer: Streamed) -> None:
@@ -75,9 +75,7 @@ async def _send_stream(call: Call, answer: Streamed) -> None:
     """
     content = answer.content
     left = content.plan.length - len(content.first)
-    call.status = answer.status
-    call.bytes_out += len(content.first)
-    await call.exchange.respond(answer.status, _with_common(call, answer.headers), content.first, left > 0)
+    await _respond(call, answer.status, answer.headers, content.first, left > 0)
     while left > 0:
         piece = await content.next()
         if piece is None:
@@ -129,9 +127,7 @@ class _Pulse:
         self.begun = True
         # A write that has begun is not cut short when the work ends: half a piece would spoil what follows.
         with trio.CancelScope(shield=True):
-            self._call.status = 200
-            self._call.bytes_out += len(DECLARATION)
-            await self._call.exchange.respond(200, _with_common(self._call, [_XML]), DECLARATION, True)
+            await _respond(self._call, 200, [_XML], DECLARATION, True)
         while True:
             await trio.sleep(interval)
             with trio.CancelScope(shield=True):

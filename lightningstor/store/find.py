@@ -69,14 +69,17 @@ class Finder:
     ctx: StoreContext
     catalog: BucketCatalog
 
-    async def find(self, bucket: str, key: str, version_id: str | None = None) -> Found:
+    async def find(self, bucket: str | Located, key: str, version_id: str | None = None) -> Found:
         """The current version, or the one named.
+
+        Args:
+            bucket: its name; or the bucket itself where it was located just before, for the same request.
 
         Raises:
             NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidVersionId
             CurrentIsDeleteMarker: the key is deleted. VersionIsDeleteMarker: the version named is a marker.
         """
-        located = await self.catalog.locate(bucket)
+        located = bucket if isinstance(bucket, Located) else await self.catalog.locate(bucket)
         if version_id is None:
             return _current(located, key, await self.ctx.kv.get(located.object_key(key)))
         found, _ = await self._find_row(located, key, version_id)

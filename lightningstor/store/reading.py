@@ -17,6 +17,7 @@ from lightningstor.model import keys
 from lightningstor.model.codec import MANIFEST, PART_LIST
 from lightningstor.model.records import BodyRef, ObjectVersion, PartEntry
 from lightningstor.store.api import Page, PartSlice, ReadPlan
+from lightningstor.store.catalog import Located
 from lightningstor.store.context import StoreContext
 from lightningstor.store.find import Finder, Found
 from lightningstor.store.inline import inline_crc
@@ -73,11 +74,16 @@ class Reads:
     finder: Finder
 
     async def open(
-        self, bucket: str, key: str, version_id: str | None, plan: Callable[[Found], ReadPlan | None] | None = None
+        self,
+        bucket: str | Located,
+        key: str,
+        version_id: str | None,
+        plan: Callable[[Found], ReadPlan | None] | None = None,
     ) -> OpenObject:
         """Open an object for reading and read its first piece.
 
         Args:
+            bucket: as in `Finder.find`.
             plan: looks at what was found and says which bytes to read (None: all), or raises: conditions, ranges.
                 It may be asked again when the object is replaced and collected in between. None: read all.
 

@@ -306,8 +306,11 @@ async def test_the_engines_short_way_gives_the_same_answers(tmp_path: Path) -> N
         async def wait_more(self) -> bool:
             return bool(self.body)
 
-        async def respond(self, status: int, headers: Any, body: Any = b"", more_body: bool = False) -> None:
-            self.status, self.headers = status, list(headers)
+        async def respond(
+            self, status: int, headers: Any, body: Any = b"", more_body: bool = False, lines: bytes = b""
+        ) -> None:
+            ready = (line.partition(b": ") for line in lines.splitlines())
+            self.status, self.headers = status, [*((name, value) for name, _, value in ready), *headers]
             self.out += body
 
         async def send_more(self, body: Any, more_body: bool) -> None:

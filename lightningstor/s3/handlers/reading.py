@@ -37,7 +37,7 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
     """An object, or a range or a part of it."""
     selection = _selection(call, request) if _is_particular(request) else None
     if selection is None:
-        opened = await call.endpoint.store.reads.open(request.bucket, request.key, request.version_id)
+        opened = await call.endpoint.store.reads.open(call.located, request.key, request.version_id)
     else:
         opened = await selection.open(request.bucket, request.key, request.version_id)
     try:
@@ -62,7 +62,7 @@ async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
     """What GetObject would answer, without the bytes."""
     objects = call.endpoint.store.objects
     if not _is_particular(request):
-        found = await objects.find(request.bucket, request.key, request.version_id)
+        found = await objects.find(call.located, request.key, request.version_id)
         return Reply(200, _overridden(call, request, _whole_head(request, found)))
     selection = _selection(call, request)
     found, plan = await selection.find(request.bucket, request.key, request.version_id)
