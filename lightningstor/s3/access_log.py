@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from attrs import define, field
 
-from lightningstor.errors import AccessDenied, NoSuchBucket, StoreError
+from lightningstor.errors import AccessDenied, NoSuchBucket
 from lightningstor.model.records import Bucket, BucketLogging, Owner
 from lightningstor.observe.logs import redactor
 from lightningstor.observe.record import OperationRecord
@@ -122,6 +122,9 @@ _PLAIN: Final = "".join(chr(code) for code in range(32, 127) if chr(code) not in
 
 @define
 class _Batch:
+    """Lines of one bucket; `name` is as the store takes it."""
+
+    name: str
     began_s: float
     lines: list[str] = field(factory=list)
     size: int = 0
@@ -138,7 +141,7 @@ class AccessLog:
         self._store = store
         self._world = world
         self._limits = limits or AccessLogLimits()
-        self._batches: dict[str, _Batch] = {}
+        self._batches: dict[str, _Batch] = {}  # by the bucket's id: names may be scoped
         self._size = 0
         self.delivered = 0
         self.dropped = 0
@@ -149,9 +152,10 @@ class AccessLog:
         if self._size + len(line) > self._limits.waiting_bytes:
             self.dropped += 1
             return
-        batch = self._batches.get(bucket.name)
+        batch = self._batches.get(bucket.bucket_id)
         if batch is None:
-            batch = self._batches[bucket.name] = _Batch(self._world.clock.monotonic())
+            name = self._store.buckets.reference(bucket)
+            batch = self._batches[bucket.bucket_id] = _Batch(name, self._world.clock.monotonic())
         batch.lines.append(line)
         batch.size += len(line)
         self._size += len(line)
@@ -164,45 +168,50 @@ class AccessLog:
         """
         now, limits = self._world.clock.monotonic(), self._limits
         done = 0
-        for name, batch in list(self._batches.items()):
+        for bucket_id, batch in list(self._batches.items()):
             if everything or batch.size >= limits.object_bytes or now - batch.began_s >= limits.interval_s:
-                del self._batches[name]
+                del self._batches[bucket_id]
+                dealt_with = False
                 try:
-                    await self._deliver(name, batch)
-                except (NoSuchBucket, AccessDenied) as error:
-                    self.dropped += len(batch.lines)
-                    _log.warning("access logs of bucket %s cannot be delivered: %s", name, error)
-                except StoreError:
-                    self._put_back(name, batch)
-                    raise
-                else:
+                    await self._deliver(batch)
                     self.delivered += len(batch.lines)
                     done += len(batch.lines)
-                self._size -= batch.size
+                    dealt_with = True
+                except (NoSuchBucket, AccessDenied) as error:
+                    self.dropped += len(batch.lines)
+                    _log.warning("access logs of bucket %s cannot be delivered: %s", batch.name, error)
+                    dealt_with = True
+                finally:
+                    if dealt_with:
+                        self._size -= batch.size
+                    else:  # failed or cancelled
+                        self._put_back(bucket_id, batch)
         return done
 
-    def _put_back(self, name: str, batch: _Batch) -> None:
-        later = self._batches.get(name)
+    def _put_back(self, bucket_id: str, batch: _Batch) -> None:
+        later = self._batches.get(bucket_id)
         if later is not None:
             batch.lines += later.lines
             batch.size += later.size
-        self._batches[name] = batch
+        self._batches[bucket_id] = batch
 
-    async def _deliver(self, name: str, batch: _Batch) -> None:
+    async def _deliver(self, batch: _Batch) -> None:
         """Write an object of lines to where the bucket's logs go now.
 
         Raises:
             NoSuchBucket: the bucket or its target is gone. AccessDenied: the target is no longer the same owner's.
         """
-        source = await self._store.buckets.get(name)
+        buckets = self._store.buckets
+        source = await buckets.get(batch.name)
         wanted = source.logging
         if wanted is None:
             return
-        target = await self._store.buckets.get(wanted.target_bucket)
+        named = await buckets.resolve(wanted.target_bucket, source.org_id, source.project_id)
+        target = await buckets.get(named)
         if target.org_id != source.org_id:
-            raise AccessDenied(f"{target.name} does not belong to the owner of {name}")
+            raise AccessDenied(f"{target.name} does not belong to the owner of {source.name}")
         await self._store.puts.put(
-            target.name,
+            named,
             self._key(source, wanted),
             ObjectDraft(LOG_DELIVERY, content_type="text/plain"),
             BytesSource("".join(batch.lines).encode()),

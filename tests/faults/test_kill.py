@@ -7,11 +7,7 @@ chunk stores' contract prove the flushes.
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from contextlib import closing
 from http.client import HTTPException
 from pathlib import Path
@@ -20,13 +16,14 @@ import pytest
 from attrs import define, field
 
 from tests.conftest import Figure, StartDaemon
-from tests.harness.daemon import DaemonFailed, RunningDaemon
+from tests.harness.daemon import RunningDaemon
+from tests.harness.dying import Dying, points
 from tests.harness.signed_http import SignedHttp
 
 pytestmark = pytest.mark.proof
 
-_CALLS = "fdatasync,fsync,pwrite64,rename,unlink"
-_SMALL, _LARGE, _PART = b"small", b"l" * 300_000, b"p" * 100_000
+_CALLS = "fdatasync,fsync,pwrite64,pwritev2,rename,unlink"
+_SMALL, _LARGE = b"small", b"l" * 300_000
 _OPERATIONS = 60
 
 
@@ -39,6 +36,10 @@ class History:
 
     def allowed(self, key: str) -> list[bytes | None]:
         return [self.acknowledged.get(key), *self.tried.get(key, [])]
+
+
+def client_of(daemon: RunningDaemon) -> SignedHttp:
+    return SignedHttp(daemon.addresses["s3"], daemon.access_key, daemon.secret_key)
 
 
 def run_script(client: SignedHttp, history: History) -> int:
@@ -84,62 +85,31 @@ def check(client: SignedHttp, history: History) -> None:
     assert listed.status in (200, 404)
 
 
-def killed_at(launch: StartDaemon, call: str, number: int, folder: Path) -> tuple[int, bool]:
-    """Run the script against a daemon that dies at its n-th such call; (operations acknowledged, did it die)."""
-    folder.mkdir()
-    strace = shutil.which("strace")
-    assert strace
-    daemon: RunningDaemon = launch(folder=folder)
-    credentials = (daemon.access_key, daemon.secret_key)
-    daemon.stop()
-    tracer = (strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e")
-    history = History()
-    command = (*tracer, f"inject={call}:signal=KILL:when={number}", sys.executable, "-m", "lightningstor")
-    dying: RunningDaemon = launch(folder=folder, command=command, credentials=credentials, ready=False)
-    done = 0
-    try:
-        dying.wait_ready()
-    except DaemonFailed:
-        died = True  # at its start: that is a point as good as any
-    else:
-        with closing(SignedHttp(dying.addresses["s3"], *credentials)) as client:
-            done = run_script(client, history)
-        died = _ended(dying)
-    if not died:
-        os.kill(dying.addresses["pid"], signal.SIGTERM)  # the daemon, and not strace
-        dying.wait()
-    again: RunningDaemon = launch(folder=folder, credentials=credentials)
-    with closing(SignedHttp(again.addresses["s3"], *credentials)) as client:
-        check(client, history)
-    again.stop()
-    shutil.rmtree(folder)
-    return done, died
-
-
-def _ended(daemon: RunningDaemon) -> bool:
-    """Whether the traced daemon is gone; strace itself ends a moment later."""
-    try:
-        daemon.process.wait(0.5)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is missing: apt-get install strace")
 @pytest.mark.parametrize("call", _CALLS.split(","))
 def test_killed_before_every_call(
     call: str, launch_daemon: StartDaemon, tmp_path: Path, proof_full: bool, figure: Figure
 ) -> None:
     """Whichever call it dies at: what was acknowledged is there, what was not is the old or the new, whole."""
-    points = kills = operations = 0
-    number = 1
-    while number < 5000:
-        done, died = killed_at(launch_daemon, call, number, tmp_path / f"n{number}")
-        points += 1
+    dying = Dying(launch_daemon, tmp_path, ("AKIAKILLEDKILLEDKILL", "killed-and-killed-and-killed-and-killed0"))
+    dying.prepare()
+    tried = kills = operations = 0
+    for number in points(every=proof_full):
+        history = History()
+
+        def work(daemon: RunningDaemon, history: History = history) -> int:
+            with closing(client_of(daemon)) as client:
+                return run_script(client, history)
+
+        def look(daemon: RunningDaemon, history: History = history) -> None:
+            with closing(client_of(daemon)) as client:
+                check(client, history)
+
+        done, died = dying.run(call, number, work, look)
+        tried += 1
         kills += died
         operations += done
         if not died:
             break
-        number = number + 1 if proof_full else number * 3 + 1
-    figure(f"{call}: killed at {kills} of {points} points, {operations} operations acknowledged, 0 lost, 0 torn")
-    assert points > 0
+    figure(f"{call}: killed at {kills} of {tried} points, {operations} operations acknowledged, 0 lost, 0 torn")
+    assert kills > 0

@@ -133,7 +133,7 @@ async def attempt(trial: Trial, operate: Work, instrument: GivenUpAtStep, record
 
     async def leave_when_given_up(scope: trio.CancelScope) -> None:
         while not (instrument.given_up and len(records.seen) > ended):
-            await trio.sleep(0.001)
+            await trio.testing.wait_all_tasks_blocked(0.001)
         await trio.sleep(0.001)  # an answer that was on its way all the same
         scope.cancel()
 
@@ -152,7 +152,7 @@ async def settled(server: Any, before: tuple[int, int]) -> None:
     """Until there are as many tasks and descriptors as before, and no message has room."""
     with trio.fail_after(5):
         while (now := counts()) > before or server.room.taken:
-            await trio.sleep(0.002)
+            await trio.testing.wait_all_tasks_blocked(0.002)
     assert now <= before
 
 
@@ -164,7 +164,7 @@ def counts() -> tuple[int, int]:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_given_up_at_every_step(name: str, tmp_path: Path, proof_full: bool, figure: Figure) -> None:
-    """Whatever step the reset meets, what is left is one of the two states; no task, descriptor, room or staged byte."""
+    """Whatever step the reset meets: one of the two states is left, and no task, descriptor, room or staged byte."""
     prepare, operate, allowed = OPERATIONS[name]
     outcomes = {"aborted": 0, "finished": 0}
     records = Records()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+import trio
 
 from lightningstor.s3.access_log import LOG_DELIVERY
+from lightningstor.testing.sim_world import CancelAtStep
+from tests.conftest import Figure
 from tests.s3.client import Client, md5_header
-from tests.s3.conftest import ALICE, BOB, Service
+from tests.s3.conftest import ALICE, BOB, Service, service_over
+from tests.store.conftest import SMALL_LIMITS, disk_store, memory_store
 
 SIGNATURE = re.compile("[0-9a-f]{64}")
 
@@ -125,3 +130,48 @@ async def test_partitioned_keys(service: Service, s3: Client, buckets: None) -> 
     await s3.get("/source", "logging")
     [(key, _)] = await delivered(service, s3)
     assert re.match(r"log/default/us-east-1/source/\d{4}/\d\d/\d\d/\d{4}-", key)
+
+
+async def test_scoped_buckets_of_one_name_have_logs_of_their_own() -> None:
+    """Where two organisations have buckets of the same names, each one's lines go to its own target."""
+    async with memory_store(SMALL_LIMITS, scoped_names=True) as store:
+        service = service_over(store)
+        clients = [service.client(person) for person in (ALICE, BOB)]
+        for client in clients:
+            for name in ("source", "logs"):
+                await client.put(f"/{name}")
+            assert await set_logging(client, "source", logging_to("logs")) == ""
+        for client, key in zip(clients, ("of-alice", "of-bob"), strict=True):
+            await client.put(f"/source/{key}", b"x")
+        for client, key in zip(clients, ("of-alice", "of-bob"), strict=True):
+            [(_, [line])] = await delivered(service, client)
+            assert f" {key} " in line
+
+
+async def test_a_delivery_cancelled_at_every_step_loses_no_line(tmp_path: Path, figure: Figure) -> None:
+    """Its lines are delivered, or they wait for the next one; never both, and what waits is counted right."""
+    for step in range(1, 100):
+        cancel = CancelAtStep(step)
+        trio.lowlevel.add_instrument(cancel)
+        try:
+            root = tmp_path / str(step)
+            root.mkdir()
+            async with disk_store(root) as store:
+                service = service_over(store)
+                client, logs = service.client(), service.app._endpoint.access_log
+                for name in ("source", "logs"):
+                    await client.put(f"/{name}")
+                await set_logging(client, "source", logging_to("logs"))
+                for number in range(20):  # more than lies inline: a chunk is written
+                    await client.put(f"/source/{number}", b"x")
+                with cancel.watch():
+                    await logs.deliver(everything=True)
+                lines = [line for _, told in await delivered(service, client) for line in told]
+                assert [line.split(" ")[8] for line in lines] == [str(number) for number in range(20)]
+                assert logs._size == 0
+        finally:
+            trio.lowlevel.remove_instrument(cancel)
+        if not cancel.reached:
+            break
+    figure(f"a delivery cancelled at {step} steps: no line lost, none twice")
+    assert step > 2

@@ -54,15 +54,18 @@ async def put_bucket_logging(call: Call, request: dto.PutBucketLoggingRequest) -
 async def _check_target(call: Call, name: str) -> None:
     """S3's rules: it is there, and the same owner's; and the caller may write there, or logs would go round that.
 
+    Where names are scoped it is looked up as from the bucket's own scope, whoever asks: so will the delivery.
+
     Raises:
         InvalidTargetBucketForLogging: it is not.
     """
     assert call.found is not None
+    buckets, source = call.endpoint.store.buckets, call.found
     try:
-        target = await call.endpoint.store.buckets.get(name)
+        target = await buckets.get(await buckets.resolve(name, source.org_id, source.project_id))
         resource = Resource(target.org_id, target.project_id, target.name)
         await call.endpoint.authorizer.authorize(call.principal, _PUT, resource)
     except (NoSuchBucket, AccessDenied):
         raise InvalidTargetBucketForLogging(name) from None
-    if target.org_id != call.found.org_id:
+    if target.org_id != source.org_id:
         raise InvalidTargetBucketForLogging(name)
