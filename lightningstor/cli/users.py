@@ -240,8 +240,12 @@ def token() -> None:
 )
 @remote
 def token_issue(api: AdminApi, output: Output, user_id: str, ttl_s: int) -> None:
-    """Issue a token that is good for --ttl seconds."""
-    output.record(api("POST", f"/principals/{segment(user_id)}/tokens", {"ttl_s": ttl_s}))
+    """Issue a token that is good for --ttl seconds, and print it alone: TOKEN=$(lightningstor token issue alice)."""
+    answer = api("POST", f"/principals/{segment(user_id)}/tokens", {"ttl_s": ttl_s})
+    if output.as_json:
+        output.record(answer)
+    else:
+        click.echo(answer["token"])
 
 
 @token.command("revoke")

@@ -114,6 +114,7 @@ def test_every_command_works(daemon: RunningDaemon, cli: Cli) -> None:
     assert api_key["id"] in cli(f"api-key list {user}")
     cli(f"api-key revoke {user} {api_key['id']}")
     assert cli.json(f"token issue {user} --ttl 60")["principal"] == user
+    assert len(cli(f"token issue {user}").split()) == 1
     cli(f"token revoke {user}")
 
     added = cli.json(
