@@ -50,9 +50,9 @@ class _Parts:
         if isinstance(source, bytes | bytearray | memoryview):
             view = memoryview(source).cast("B")
             self.part_size = max(part_size, -(-len(view) // PARTS_MAX))
-            self._pieces = _slices(view, self.part_size)
+            self._pieces = _Slices(view, self.part_size)
         elif isinstance(source, Readable):  # before AsyncIterable: files are that too, by lines
-            self._pieces = _reads(source, part_size)
+            self._pieces = _Reads(source, part_size)
         elif isinstance(source, AsyncIterable):
             self._pieces = aiter(source)
         else:
@@ -72,14 +72,38 @@ class _Parts:
         return memoryview(part)[: self.part_size]
 
 
-async def _slices(view: memoryview, size: int) -> AsyncIterator[Content]:
-    for at in range(0, len(view), size):
-        yield view[at : at + size]
+class _Slices:
+    """Of bytes that are there. No generator: a cancelled upload would leave one that nobody closes."""
+
+    def __init__(self, view: memoryview, size: int) -> None:
+        self._rest = view
+        self._size = size
+
+    def __aiter__(self) -> _Slices:
+        return self
+
+    async def __anext__(self) -> Content:
+        if not self._rest:
+            raise StopAsyncIteration
+        piece, self._rest = self._rest[: self._size], self._rest[self._size :]
+        return piece
 
 
-async def _reads(file: Readable, size: int) -> AsyncIterator[Content]:
-    while piece := await file.read(size):
-        yield piece
+class _Reads:
+    """Of a file."""
+
+    def __init__(self, file: Readable, size: int) -> None:
+        self._file = file
+        self._size = size
+
+    def __aiter__(self) -> _Reads:
+        return self
+
+    async def __anext__(self) -> Content:
+        piece = await self._file.read(self._size)
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
 
 @define(eq=False)
