@@ -22,6 +22,7 @@ import trio
 from lightningstor.chunks.api import BackendCapabilities, Buffer, ChunkRef, DurabilityLevel
 from lightningstor.chunks.buffers import new_buffer
 from lightningstor.chunks.disk import Disk, OsDisk
+from lightningstor.chunks.errors import OUT_OF_DESCRIPTORS, OutOfDescriptors
 from lightningstor.chunks.footer import BLOCK_SIZE
 from lightningstor.chunks.group_sync import GroupSync
 from lightningstor.chunks.local_reader import LocalChunkReader
@@ -41,8 +42,6 @@ _CAPABILITIES: Final = BackendCapabilities(
 
 # No room on the device, in a quota, or in the process's limit for files.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-# What says nothing about the device: the process ran out of something, or the caller was wrong.
-_NOT_THE_DEVICE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EEXIST})
 
 
 @asynccontextmanager
@@ -153,7 +152,9 @@ class LocalFsBackend:
         """What a failed write, sync or removal means; a failing device makes the store read-only."""
         if error.errno in _FULL:
             return StorageFull(self.base)
-        if error.errno in _NOT_THE_DEVICE:
+        if error.errno in OUT_OF_DESCRIPTORS:
+            return OutOfDescriptors(error.strerror or str(error))
+        if error.errno == errno.EEXIST:  # the caller was wrong
             return error
         if self._read_only_reason is None:
             self._read_only_reason = f"writing below {self.base} failed: {error.strerror or error}"

@@ -8,7 +8,6 @@ would hand the interpreter's lock to and fro.
 
 from __future__ import annotations
 
-import errno
 from types import TracebackType
 from typing import Final
 
@@ -16,6 +15,7 @@ import trio
 
 from lightningstor.chunks.api import ChunkRef
 from lightningstor.chunks.disk import Disk
+from lightningstor.chunks.errors import OUT_OF_DESCRIPTORS, OutOfDescriptors
 from lightningstor.chunks.footer import BLOCK_SIZE, check_footer, footer_length, verify_blocks
 from lightningstor.errors import BytesCorrupt, BytesMissing
 from lightningstor.ports import Blocking
@@ -23,7 +23,6 @@ from lightningstor.ports import Blocking
 __all__ = ["LocalChunkReader"]
 
 _READ_AHEAD: Final = 1 << 20
-_OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class LocalChunkReader:
@@ -66,8 +65,8 @@ class LocalChunkReader:
         except FileNotFoundError:
             raise BytesMissing(ref.chunk_id) from None
         except OSError as error:
-            if error.errno in _OUT_OF_DESCRIPTORS:
-                raise
+            if error.errno in OUT_OF_DESCRIPTORS:
+                raise OutOfDescriptors(error.strerror or str(error)) from error
             raise BytesCorrupt(ref.chunk_id, f"the device cannot read it: {error.strerror or error}") from error
         verify_blocks(blocks, self._block_crcs, first, ref.chunk_id)
         return blocks[offset - start : end - start]

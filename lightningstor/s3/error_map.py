@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from lightningstor import errors as store
+from lightningstor.chunks.errors import OutOfDescriptors
 from lightningstor.iam import errors as identity
 from lightningstor.s3.wire import faults, refusals
 from lightningstor.s3.wire.operations import BY_NAME
@@ -333,6 +334,9 @@ _STORE_ROWS: Final[dict[type[store.StoreError], Row | Callable[[Any], Row]]] = {
     store.StorageFull: Row(
         "InsufficientStorage", 507, EXHAUSTED, "The storage has no room for this request. Nothing was stored.",
         level="error",
+    ),
+    OutOfDescriptors: Row(
+        "SlowDown", 503, UNAVAILABLE, "Please reduce your request rate.", headers=_try_again, level="error"
     ),
     store.StorageReadOnly: Row(
         "ServiceUnavailable", 503, UNAVAILABLE, "The storage takes no writes at present. Reads still work.",

@@ -14,6 +14,7 @@ import trio
 
 from lightningstor.chunks.api import ChunkRef
 from lightningstor.chunks.buffers import new_buffer
+from lightningstor.chunks.errors import OutOfDescriptors
 from lightningstor.chunks.local import LocalFsBackend, open_local_chunks
 from lightningstor.errors import BytesCorrupt, StorageFull, StorageReadOnly
 from lightningstor.ports import World, production_world
@@ -217,9 +218,9 @@ def test_a_full_disk_frees_what_it_refused() -> None:
 
 
 def test_running_out_of_descriptors_is_no_fault_of_the_device() -> None:
-    """EMFILE fails the chunk as an OSError, and the store goes on taking writes."""
+    """EMFILE fails the chunk as what it is, and the store goes on taking writes."""
     _, sealed, errors = failing_at("create", errno.EMFILE)
-    assert [getattr(error, "errno", None) for error in errors] == [errno.EMFILE]
+    assert [type(error) for error in errors] == [OutOfDescriptors]
     assert len(sealed) == 1
 
 

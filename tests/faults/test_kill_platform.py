@@ -179,9 +179,10 @@ def check_logs(owner: SignedHttp) -> None:
         assert all(b" same [" in line for line in log.body.splitlines())
 
 
-async def recount(data_dir: Path) -> int:
+async def recount(data_dir: Path, scoped: bool = True) -> int:
     """Of the stopped daemon's store: the counters are right, and nothing is lost; the orphans that were removed."""
-    config = Config(server=ServerSettings(data_dir=data_dir), s3=S3Settings(bucket_names="scoped"))
+    names = S3Settings(bucket_names="scoped" if scoped else "global")
+    config = Config(server=ServerSettings(data_dir=data_dir), s3=names)
     async with open_storage(config, production_world(8)) as storage:
         findings = await fsck(storage.store.ctx, repair=True)
         assert {finding.kind for finding in findings} <= {Kind.ORPHAN_CHUNK}, findings

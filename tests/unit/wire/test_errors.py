@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import lightningstor
 from lightningstor import errors as store
+from lightningstor.chunks.errors import OutOfDescriptors
 from lightningstor.iam import errors as identity
 from lightningstor.s3.error_map import ROWS, Row
 from lightningstor.s3.errors import explain, render_error
@@ -94,6 +95,7 @@ EXAMPLES: list[store.StoreError] = [
     store.CommitUndetermined("a secret reason"),
     store.StorageFull("/secret/path"),
     store.StorageReadOnly("a secret reason"),
+    OutOfDescriptors("a secret reason"),
     store.StoreClosed(),
     store.AuditUnavailable("a secret reason"),
     store.StoreLocked("/secret/path"),
