@@ -81,6 +81,28 @@ def test_a_power_cut_loses_no_sealed_chunk(figure: Callable[[str], None], proof_
     figure(f"power cut at {runs} points: 0 of {kept} sealed chunks lost or torn")
 
 
+class _NeverSynced(SimDisk):
+    """As for somebody who takes a write past the page cache (O_DIRECT) for a durable one."""
+
+    def sync(self, descriptor: int) -> None:
+        self.size(descriptor)
+
+
+def test_a_direct_write_is_lost_without_its_sync() -> None:
+    """The simulated power cut takes unsynced writes, however they were made: without syncs it finds lost chunks."""
+    lost = 0
+    for seed in range(10):
+        disk = _NeverSynced(seed)
+        sealed: list[ChunkRef] = []
+        run_sim(lambda world, disk=disk, sealed=sealed: write_some(world, disk, sealed), seed=seed)
+        after = disk.after_power_cut(seed)
+        try:
+            run_sim(lambda world, disk=after, sealed=sealed: assert_whole(world, disk, sealed), seed=seed)
+        except* BytesCorrupt:
+            lost += 1
+    assert lost > 0
+
+
 def test_a_killed_process_that_made_a_directory_did_not_make_it_durable() -> None:
     """A directory that an earlier process made but had not synced is synced before a chunk in it counts as sealed."""
     for seed in range(20):

@@ -26,9 +26,12 @@ def pieces_of(data: bytes, size: int) -> list[bytes]:
 
 
 class Chunks:
-    """The aws-chunked form of `NEW`, signed with a client's key or not."""
+    """The aws-chunked form of some data, signed with a client's key or not."""
 
-    def __init__(self, client: Client, mode: str, *, chunk: int = 16_384, trailer: str | None = None) -> None:
+    def __init__(
+        self, client: Client, mode: str, *, chunk: int = 16_384, trailer: str | None = None, data: bytes = NEW
+    ) -> None:
+        self.data = data
         self.client = client
         self.mode = mode
         self.trailer = trailer
@@ -40,7 +43,7 @@ class Chunks:
         """The body; `seed` is the request's signature."""
         out = bytearray()
         previous = seed
-        for piece in [*pieces_of(NEW, self.chunk), b""]:
+        for piece in [*pieces_of(self.data, self.chunk), b""]:
             head = f"{len(piece):x}"
             if self.mode != UNSIGNED_TRAILER:
                 covered = f"{EMPTY_SHA256}\n{hashlib.sha256(piece).hexdigest()}"
@@ -70,24 +73,26 @@ def chunked_put(
     change: bytes | None = None,
     cut: int = 0,
     headers: dict[str, str] | None = None,
+    data: bytes = NEW,
+    query: str = "",
 ) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a PUT of `NEW` in aws-chunks.
+    """Headers and body of a PUT of `data` in aws-chunks.
 
     Args:
         change: this byte string's first occurrence in the body gets its last bit flipped.
         cut: so many bytes are missing at the body's end, and Content-Length says so.
     """
-    chunks = Chunks(s3, mode, chunk=chunk, trailer=trailer if mode != SIGNED else None)
+    chunks = Chunks(s3, mode, chunk=chunk, trailer=trailer if mode != SIGNED else None, data=data)
     length = len(chunks.body("0" * 64)) - cut
     sent = {
         "host": s3.host,
         "content-length": str(length),
         "content-encoding": "aws-chunked",
-        "x-amz-decoded-content-length": str(len(NEW)),
+        "x-amz-decoded-content-length": str(len(data)),
         **({"x-amz-trailer": "x-amz-checksum-crc32"} if mode != SIGNED else {}),
         **(headers or {}),
     }
-    sent |= s3.sign("PUT", "/bucket/key", "", sent, mode)
+    sent |= s3.sign("PUT", "/bucket/key", query, sent, mode)
     chunks.date = sent["x-amz-date"]  # a second may have passed
     body = bytearray(chunks.body(sent["authorization"].rpartition("=")[2])[:length])
     if change is not None:
