@@ -9,7 +9,10 @@ from attrs import define
 
 from lightningstor.errors import StoreError
 
-__all__ = ["OUT_OF_DESCRIPTORS", "OutOfDescriptors"]
+__all__ = ["FULL", "OUT_OF_DESCRIPTORS", "OutOfDescriptors"]
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""No room on the device, in a quota, or in the process's limit for files."""
 
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 

@@ -22,7 +22,7 @@ import trio
 from lightningstor.chunks.api import BackendCapabilities, Buffer, ChunkRef, DurabilityLevel
 from lightningstor.chunks.buffers import new_buffer
 from lightningstor.chunks.disk import Disk, OsDisk
-from lightningstor.chunks.errors import OUT_OF_DESCRIPTORS, OutOfDescriptors
+from lightningstor.chunks.errors import FULL, OUT_OF_DESCRIPTORS, OutOfDescriptors
 from lightningstor.chunks.footer import BLOCK_SIZE
 from lightningstor.chunks.group_sync import GroupSync
 from lightningstor.chunks.local_reader import LocalChunkReader
@@ -39,9 +39,6 @@ _CAPABILITIES: Final = BackendCapabilities(
     supports_streaming=True,
     durability=DurabilityLevel.LOCAL,
 )
-
-# No room on the device, in a quota, or in the process's limit for files.
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @asynccontextmanager
@@ -150,7 +147,7 @@ class LocalFsBackend:
 
     def judge(self, error: OSError) -> Exception:
         """What a failed write, sync or removal means; a failing device makes the store read-only."""
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return StorageFull(self.base)
         if error.errno in OUT_OF_DESCRIPTORS:
             return OutOfDescriptors(error.strerror or str(error))
@@ -159,11 +156,6 @@ class LocalFsBackend:
         if self._read_only_reason is None:
             self._read_only_reason = f"writing below {self.base} failed: {error.strerror or error}"
         return StorageReadOnly(self._read_only_reason)
-
-    async def sync_directory(self, directory: str) -> None:
-        """Sync a directory, unless the device has failed meanwhile: a sync is never tried again."""
-        self.check_writable()
-        await self.blocking.run(self.disk.sync_directory, directory)
 
     def make_base(self) -> None:
         """Make the base and what is missing above it, durably. Synchronous."""

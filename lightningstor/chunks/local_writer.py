@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from lightningstor.chunks.api import Buffer, ChunkRef
 from lightningstor.chunks.footer import BlockChecksums
 
 if TYPE_CHECKING:
+    from lightningstor.chunks.group_sync import DirectoryGroup
     from lightningstor.chunks.local import LocalFsBackend
 
 __all__ = ["LocalChunkWriter"]
@@ -43,17 +43,10 @@ class LocalChunkWriter:
         store = self._store
         try:
             with store.syncs.member(self._directory) as group:
-                if group.try_lead():
-                    # Nobody else seals here now: one hop does it all.
-                    synced = False
-                    try:
-                        checksum = await store.blocking.run(self._finish, last, also, True)
-                        synced = True
-                    finally:
-                        group.led(synced=synced)
-                else:
-                    checksum = await store.blocking.run(self._finish, last, also, False)
-                    await group.join(partial(store.sync_directory, self._directory))
+                checksum, synced = await store.blocking.run(self._finish, last, also, group)
+                if not synced:
+                    store.check_writable()
+                    await group.join(store.blocking, self._sync_directory)
         except OSError as error:
             await self._give_up(error)
         self._ended = True
@@ -87,23 +80,27 @@ class LocalChunkWriter:
             self._sums.update(piece)
         self._store.disk.write(descriptor, pieces, start)
 
-    def _finish(self, last: Sequence[Buffer], also: Callable[[], None] | None, sync_directory: bool) -> str:
+    def _finish(
+        self, last: Sequence[Buffer], also: Callable[[], None] | None, group: DirectoryGroup
+    ) -> tuple[str, bool]:
+        """The checksum, and whether the directory is synced as well."""
         descriptor = self._open()
         disk = self._store.disk
         start = self._sums.size
+        if also is not None:
+            # First the digests, which have time to fetch the bytes into the core's cache; the sums find them there.
+            also()
         for piece in last:
             self._sums.update(piece)
         footer, checksum = self._sums.footer(self._chunk_id)
-        if also is not None:
-            # Before the write, while the bytes are still in the core's cache.
-            also()
         disk.write(descriptor, (*last, footer), start)
         disk.sync(descriptor)
         self._descriptor = None
         disk.close(descriptor)
-        if sync_directory:
-            disk.sync_directory(self._directory)
-        return checksum
+        return checksum, group.sync_now(self._sync_directory)
+
+    def _sync_directory(self) -> None:
+        self._store.disk.sync_directory(self._directory)
 
     def _open(self) -> int:
         if self._descriptor is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lightningstor.chunks.api import Buffer
 from lightningstor.chunks.buffers import new_buffer
 from lightningstor.chunks.disk import OsDisk
 from lightningstor.chunks.group_sync import GroupSync
+from lightningstor.ports import Blocking, ThreadBlocking
 
 
 def pieces_of(*sizes: int) -> list[bytes]:
@@ -159,88 +161,101 @@ class Syncs:
 
     def __init__(self) -> None:
         self.started = 0
-        self._ends: list[trio.Event] = []
+        self._began = threading.Semaphore(0)
+        self._end = threading.Semaphore(0)
 
-    async def sync(self) -> None:
+    def sync(self) -> None:
         self.started += 1
-        end = trio.Event()
-        self._ends.append(end)
-        await end.wait()
+        self._began.release()
+        assert self._end.acquire(timeout=10)
 
-    async def end(self) -> None:
-        self._ends.pop(0).set()
-        await trio.testing.wait_all_tasks_blocked()
+    async def wait_began(self) -> None:
+        assert await ThreadBlocking(1).run(self._began.acquire, True, 10)
+
+    def end(self) -> None:
+        self._end.release()
 
 
-async def join(groups: GroupSync, syncs: Syncs, done: Callable[[], None]) -> None:
+async def seal(groups: GroupSync, blocking: Blocking, sync: Callable[[], None], done: Callable[[], None]) -> None:
+    """What the sealing of a chunk does about the directory."""
     with groups.member("/d") as group:
-        await group.join(syncs.sync)
+        if not await blocking.run(group.sync_now, sync):
+            await group.join(blocking, sync)
     done()
 
 
 async def test_those_who_come_during_a_sync_share_the_next() -> None:
     """A sync that runs may have missed what came after its start: it serves nobody who came then, the next all."""
-    groups, syncs, done = GroupSync(), Syncs(), []
+    groups, syncs, blocking = GroupSync(), Syncs(), ThreadBlocking(32)
+    done: list[object] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(join, groups, syncs, lambda: done.append("first"))
-        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("first"))
+        await syncs.wait_began()
         for number in range(5):
-            nursery.start_soon(join, groups, syncs, lambda number=number: done.append(number))
-        await trio.testing.wait_all_tasks_blocked()
-        assert syncs.started == 1
-        await syncs.end()
-        assert (done, syncs.started) == (["first"], 2)
-        await syncs.end()
-        assert (sorted(done[1:]), syncs.started) == ([0, 1, 2, 3, 4], 2)
-
-
-async def test_a_leader_counts_as_a_sync() -> None:
-    """Who leads in a hop of its own serves nobody that joins meanwhile."""
-    groups, syncs, done = GroupSync(), Syncs(), []
-    async with trio.open_nursery() as nursery:
-        with groups.member("/d") as group:
-            assert group.try_lead()
-            nursery.start_soon(join, groups, syncs, lambda: done.append(1))
-            await trio.testing.wait_all_tasks_blocked()
-            assert syncs.started == 0
-            group.led(synced=True)
-        await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(seal, groups, blocking, syncs.sync, lambda number=number: done.append(number))
+        await trio.sleep(0.05)
         assert (done, syncs.started) == ([], 1)
-        await syncs.end()
-        assert done == [1]
+        syncs.end()
+        await syncs.wait_began()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (done, syncs.started) == (["first"], 2)
+        syncs.end()
+    assert (sorted(done[1:]), syncs.started) == ([0, 1, 2, 3, 4], 2)
 
 
 async def test_a_cancelled_member_leaves_the_others() -> None:
     """Somebody who gives up while waiting neither syncs nor keeps the rest from it."""
-    groups, syncs, done = GroupSync(), Syncs(), []
+    groups, syncs, blocking = GroupSync(), Syncs(), ThreadBlocking(32)
+    done: list[object] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(join, groups, syncs, lambda: done.append("first"))
-        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("first"))
+        await syncs.wait_began()
+        nursery.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("second"))
+        await trio.sleep(0.02)
         async with trio.open_nursery() as inner:
-            inner.start_soon(join, groups, syncs, lambda: done.append("cancelled"))
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(join, groups, syncs, lambda: done.append("second"))
-            await trio.testing.wait_all_tasks_blocked()
+            inner.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("cancelled"))
+            await trio.sleep(0.02)
             inner.cancel_scope.cancel()
-        await syncs.end()
-        await syncs.end()
-    assert done == ["first", "second"]
+        assert syncs.started == 1
+        syncs.end()
+        await syncs.wait_began()
+        syncs.end()
+    assert (sorted(done), syncs.started) == (["first", "second"], 2)
 
 
-async def test_a_failed_sync_serves_nobody() -> None:
-    """When the sync fails its caller gets the error, and those who waited try for themselves."""
-    groups, tried = GroupSync(), []
+async def test_nobody_tries_a_sync_again_that_has_failed() -> None:
+    """The kernel may have dropped the names with the error: all members get it, though a second sync would succeed."""
+    groups, tried, blocking, gate = GroupSync(), [], ThreadBlocking(32), threading.Event()
 
-    async def fail() -> None:
+    def fail() -> None:
         tried.append(1)
-        await trio.lowlevel.checkpoint()
-        raise OSError(5, "no")
+        if len(tried) == 1:
+            gate.wait(10)
+            raise OSError(5, "no")
 
     async def member() -> None:
-        with groups.member("/d") as group, pytest.raises(OSError, match="no"):
-            await group.join(fail)
+        with pytest.raises(OSError, match="no"):
+            await seal(groups, blocking, fail, lambda: None)
 
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(member)
-    assert len(tried) == 4
+        await trio.sleep(0.02)
+        gate.set()
+    assert len(tried) == 1
+
+
+async def test_a_sync_without_a_descriptor_spoils_none() -> None:
+    """Want of descriptors passes, and says nothing about the device: who comes next syncs for itself."""
+    groups, tried, blocking = GroupSync(), [], ThreadBlocking(32)
+
+    def sync() -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise OSError(errno.EMFILE, "no descriptor")
+
+    with groups.member("/d"):
+        with pytest.raises(OSError, match="no descriptor"):
+            await seal(groups, blocking, sync, lambda: None)
+        await seal(groups, blocking, sync, lambda: None)
+    assert len(tried) == 2
