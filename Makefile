@@ -1,7 +1,8 @@
 # Everything a checkout needs, with only Python 3.11 or newer and make. `make` alone lists it.
 #
-# Two environments: .venv has what tests and checks need and the package as it stands in the tree; .venvs/serve has what
-# runs, and the package installed as users have it. Both are made from the locks in requirements/, hashes checked.
+# Three environments: .venv has what tests and checks need and the package as it stands in the tree; .venvs/serve has
+# what runs, and the package installed as users have it; .venvs/docs builds the site. All are made from the locks in
+# requirements/, hashes checked.
 
 PYTHON ?= python3
 ADDRESS ?= 127.0.0.1:9000
@@ -11,13 +12,14 @@ PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 SERVE := .venvs/serve
+SITE := .venvs/docs
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # The locks are complete, so pip has nothing to resolve (and would stumble over a dependency that names an extra).
 LOCKED := $(PIP_INSTALL) --require-hashes --no-deps
 SOURCES := $(shell find lightningstor -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types proof bench interop locks docs clean
+.PHONY: help serve test lint types proof bench interop locks docs site clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1: \2/p' Makefile
@@ -86,9 +88,19 @@ bench: $(VENV)/installed ## the speed table
 docs: $(VENV)/installed ## the pages that are generated from the code
 	$(BIN)/python -m tests.docs
 
+$(SITE)/locked: requirements/docs.txt
+	$(call make_venv,$(SITE))
+	$(SITE)/bin/python $(LOCKED) -r requirements/docs.txt
+	@touch $@
+
+site: $(SITE)/locked ## the documentation as a site, in build/site
+	$(SITE)/bin/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make locks" $(BIN)/pip-compile --quiet --upgrade \
 	--generate-hashes --strip-extras --allow-unsafe --no-emit-find-links --no-emit-index-url --no-emit-trusted-host
-CLIENT_LOCKS := $(patsubst %.in,%.txt,$(wildcard tests/interop/clients/*/requirements.in))
+CLIENT_LOCKS := $(patsubst %.in,%.txt,$(wildcard tests/interop/clients/*/requirements.in) \
+	tests/admin/schemathesis/requirements.in requirements/docs.in)
 
 # The locks are made with the oldest Python that is supported: what it needs is what the newer ones need.
 locks: $(VENV)/installed ## newest versions of everything into the locks

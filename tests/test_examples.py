@@ -39,6 +39,23 @@ def test_embed(tmp_path: Path) -> None:
     assert run("embed.py") == expected
 
 
+def test_serve(tmp_path: Path) -> None:
+    """A daemon in a nursery answers, and ends with it."""
+    assert run("serve.py", str(tmp_path / "store")) == ["HTTP/1.1 200 OK", "stopped"]
+
+
+def test_every_example_is_listed_and_tested() -> None:
+    """examples/README.md has a line for each, and a test names each."""
+    listed = (_EXAMPLES / "README.md").read_text(encoding="utf-8")
+    tests = _EXAMPLES.parent / "tests"
+    named = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    for example in _EXAMPLES.iterdir():
+        if example.name in ("README.md", "__pycache__"):
+            continue
+        assert f"`{example.name}{'/' if example.is_dir() else ''}`" in listed
+        assert f'"{example.name}"' in named
+
+
 def test_first_steps_boto3(launch_daemon: StartDaemon) -> None:
     """boto3's first steps work, the presigned link included, and leave nothing."""
     daemon = launch_daemon()

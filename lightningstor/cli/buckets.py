@@ -7,10 +7,19 @@ import click
 from lightningstor.cli.output import Output
 from lightningstor.cli.remote import AdminApi, remote, segment
 
-__all__ = ["bucket", "upload"]
+__all__ = ["bucket", "scope_query", "upload"]
 
 _COLUMNS = ("name", "org", "project", "versioning", "objects", "bytes", "created_at")
 _UPLOAD_COLUMNS = ("key", "upload_id", "initiated_at", "initiated_by")
+
+
+org_of_bucket = click.option("--org", help="The organisation that it belongs to; by default the caller's.")
+project_of_bucket = click.option("--project", help="The project that it belongs to.")
+
+
+def scope_query(org: str | None, project: str | None) -> dict[str, str]:
+    """The parameters that say whose bucket is meant."""
+    return {name: value for name, value in (("org", org), ("project", project)) if value is not None}
 
 
 @click.group()
@@ -56,10 +65,12 @@ def bucket_create(
 
 @bucket.command("show")
 @click.argument("name")
+@org_of_bucket
+@project_of_bucket
 @remote
-def bucket_show(api: AdminApi, output: Output, name: str) -> None:
+def bucket_show(api: AdminApi, output: Output, name: str, org: str | None, project: str | None) -> None:
     """Show a bucket and what it holds."""
-    output.record(api("GET", f"/buckets/{segment(name)}"))
+    output.record(api("GET", f"/buckets/{segment(name)}", query=scope_query(org, project)))
 
 
 @bucket.command("change")
@@ -67,9 +78,18 @@ def bucket_show(api: AdminApi, output: Output, name: str) -> None:
 @click.option("--versioning", type=click.Choice(["Enabled", "Suspended"]), help="Whether it keeps versions.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="The tags it is to have; repeatable.")
 @click.option("--no-tags", is_flag=True, help="Remove all its tags.")
+@org_of_bucket
+@project_of_bucket
 @remote
 def bucket_change(
-    api: AdminApi, output: Output, name: str, versioning: str | None, tags: tuple[str, ...], no_tags: bool
+    api: AdminApi,
+    output: Output,
+    name: str,
+    versioning: str | None,
+    tags: tuple[str, ...],
+    no_tags: bool,
+    org: str | None,
+    project: str | None,
 ) -> None:
     """Change versioning or tags; what is not named stays."""
     change: dict[str, object] = {}
@@ -79,15 +99,17 @@ def bucket_change(
         change["tags"] = _tags(tags)
     if not change:
         raise click.UsageError("name what to change")
-    output.record(api("PATCH", f"/buckets/{segment(name)}", change))
+    output.record(api("PATCH", f"/buckets/{segment(name)}", change, scope_query(org, project)))
 
 
 @bucket.command("delete")
 @click.argument("name")
+@org_of_bucket
+@project_of_bucket
 @remote
-def bucket_delete(api: AdminApi, output: Output, name: str) -> None:
+def bucket_delete(api: AdminApi, output: Output, name: str, org: str | None, project: str | None) -> None:
     """Delete an empty bucket."""
-    api("DELETE", f"/buckets/{segment(name)}")
+    api("DELETE", f"/buckets/{segment(name)}", query=scope_query(org, project))
     output.done(f"Deleted {name}.")
 
 
@@ -99,10 +121,14 @@ def upload() -> None:
 @upload.command("list")
 @click.argument("bucket_name", metavar="BUCKET")
 @click.option("--prefix", default="", help="Only of keys that begin with this.")
+@org_of_bucket
+@project_of_bucket
 @remote
-def upload_list(api: AdminApi, output: Output, bucket_name: str, prefix: str) -> None:
+def upload_list(
+    api: AdminApi, output: Output, bucket_name: str, prefix: str, org: str | None, project: str | None
+) -> None:
     """List a bucket's open uploads."""
-    query = {"prefix": prefix} if prefix else {}
+    query = scope_query(org, project) | ({"prefix": prefix} if prefix else {})
     answer = api.pages(f"/buckets/{segment(bucket_name)}/uploads", query)
     output.table(answer, _UPLOAD_COLUMNS, f"{bucket_name} has no open uploads.")
 
@@ -111,10 +137,15 @@ def upload_list(api: AdminApi, output: Output, bucket_name: str, prefix: str) ->
 @click.argument("bucket_name", metavar="BUCKET")
 @click.argument("key")
 @click.argument("upload_id", metavar="ID")
+@org_of_bucket
+@project_of_bucket
 @remote
-def upload_abort(api: AdminApi, output: Output, bucket_name: str, key: str, upload_id: str) -> None:
+def upload_abort(
+    api: AdminApi, output: Output, bucket_name: str, key: str, upload_id: str, org: str | None, project: str | None
+) -> None:
     """Abort an upload and free its parts."""
-    api("DELETE", f"/buckets/{segment(bucket_name)}/uploads/{segment(upload_id)}", query={"key": key})
+    path = f"/buckets/{segment(bucket_name)}/uploads/{segment(upload_id)}"
+    api("DELETE", path, query={"key": key, **scope_query(org, project)})
     output.done(f"Aborted {upload_id}.")
 
 
@@ -124,5 +155,7 @@ def _tags(given: tuple[str, ...]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--tag")
+        if name in tags:
+            raise click.BadParameter(f"the tag {name} comes twice", param_hint="--tag")
         tags[name] = value
     return tags

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lightningstor.cli.buckets import scope_query
 from lightningstor.cli.output import Output
 from lightningstor.cli.remote import AdminApi, remote, segment
 
@@ -41,29 +42,29 @@ def quota() -> None:
     """Limits and usage of organisations, projects and buckets."""
 
 
-def _scope(org: str | None, project: str | None, bucket: str | None) -> str:
+def _scope(org: str | None, project: str | None, bucket: str | None) -> tuple[str, dict[str, str]]:
+    """Path and parameters of what the options name."""
     if bucket is not None:
-        if org is not None or project is not None:
-            raise click.UsageError("--bucket stands alone")
-        return f"/buckets/{segment(bucket)}/quota"
+        return f"/buckets/{segment(bucket)}/quota", scope_query(org, project)
     of = f"/orgs/{segment(org or 'default')}"
-    return f"{of}/quota" if project is None else f"{of}/projects/{segment(project)}/quota"
+    return (f"{of}/quota" if project is None else f"{of}/projects/{segment(project)}/quota"), {}
 
 
 @quota.command("show")
 @click.option("--org", help="Of this organisation; by default of `default`.")
 @click.option("--project", help="Of this project of it.")
-@click.option("--bucket", help="Of this bucket.")
+@click.option("--bucket", help="Of this bucket; --org and --project then say whose it is.")
 @remote
 def quota_show(api: AdminApi, output: Output, org: str | None, project: str | None, bucket: str | None) -> None:
     """Show limits and usage."""
-    output.record(api("GET", _scope(org, project, bucket)))
+    path, query = _scope(org, project, bucket)
+    output.record(api("GET", path, query=query))
 
 
 @quota.command("set")
 @click.option("--org", help="Of this organisation; by default of `default`.")
 @click.option("--project", help="Of this project of it.")
-@click.option("--bucket", help="Of this bucket.")
+@click.option("--bucket", help="Of this bucket; --org and --project then say whose it is.")
 @click.option("--buckets", "max_buckets", type=SIZE, metavar="N", help="How many buckets.")
 @click.option("--size", "max_total_size_bytes", type=SIZE, metavar="SIZE", help="Bytes in all: 500M, 2TiB.")
 @click.option("--objects", "max_objects_per_bucket", type=SIZE, metavar="N", help="Objects of one bucket.")
@@ -81,7 +82,7 @@ def quota_set(
     """Set limits; those that are not named stay, `none` removes one."""
     if all(value is None for value in limits.values()):
         raise click.UsageError("name at least one limit")
-    path = _scope(org, project, bucket)
-    now = api("GET", path)
+    path, query = _scope(org, project, bucket)
+    now = api("GET", path, query=query)
     wanted = {name: now[name] if limits[name] is None else limits[name] for name in _LIMITS}
-    output.record(api("PUT", path, {name: None if value == -1 else value for name, value in wanted.items()}))
+    output.record(api("PUT", path, {name: None if value == -1 else value for name, value in wanted.items()}, query))

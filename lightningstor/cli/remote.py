@@ -21,14 +21,17 @@ from lightningstor.config import DEV_ACCESS_KEY, DEV_SECRET_KEY, Config, load
 from lightningstor.ports import SystemClock
 from lightningstor.s3.wire.signer import Signer, sign_headers
 
-__all__ = ["AdminApi", "remote"]
+__all__ = ["REMOTE_OPTIONS", "WHO", "AdminApi", "remote", "segment"]
 
 P = ParamSpec("P")
+
+REMOTE_OPTIONS = ("config_file", "url", "ca_file", "as_json")
+"""The parameters that every command has which asks a daemon."""
 
 _TIMEOUT_S = 60
 _PREFIX = "/api/v1"
 _KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_WHO = (
+WHO = (
     "Who asks: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them root, if its credentials can be read on this"
     " machine."
 )
@@ -144,7 +147,7 @@ def remote(
         api = AdminApi(url.rstrip("/") if url else _local_url(config), _signer(config), ca_file)
         command(api, Output(as_json), *args, **options)
 
-    wrapped.__doc__ = f"{command.__doc__}\n\n{_WHO}"
+    wrapped.__doc__ = f"{command.__doc__}\n\n{WHO}"
     return wrapped
 
 
@@ -152,7 +155,7 @@ def _local_url(config: Config) -> str:
     address = config.server.admin_addr
     if address is None:
         raise click.ClickException("the admin port is off (server.admin_addr); name another daemon's with --url")
-    return f"http://{address.local}"
+    return f"{'https' if config.admin_tls else 'http'}://{address.local}"
 
 
 def _signer(config: Config) -> Signer:
@@ -180,7 +183,7 @@ def _root(config: Config) -> tuple[str, str]:
     try:
         stored = directory.read_root_credentials()
     except OSError as error:
-        raise click.UsageError(f"cannot read {directory.credentials_file} ({error.strerror}). {_WHO}") from error
+        raise click.UsageError(f"cannot read {directory.credentials_file} ({error.strerror}). {WHO}") from error
     if stored is None:
-        raise click.UsageError(f"there are no credentials in {directory.root}. {_WHO}")
+        raise click.UsageError(f"there are no credentials in {directory.root}. {WHO}")
     return stored.access_key, stored.secret_key

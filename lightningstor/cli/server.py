@@ -14,7 +14,7 @@ from lightningstor import __version__
 from lightningstor.config import ConfigError, Loaded, check, load
 from lightningstor.config.problems import nearest
 
-__all__ = ["USAGE_ERROR", "run"]
+__all__ = ["USAGE_ERROR", "run", "server_parser"]
 
 USAGE_ERROR = 2
 
@@ -31,7 +31,8 @@ _FLAGS = {
 """Which option each flag sets."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def server_parser() -> argparse.ArgumentParser:
+    """What reads the arguments of `lightningstor-server`."""
     parser = argparse.ArgumentParser(
         prog="lightningstor-server",
         description="Run a LightningStor daemon: S3, gRPC and the admin port over one data directory.",
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--admin-addr",
         metavar="ADDR",
-        help='Listen address of /health, /ready and /metrics, or "off" [default: 0.0.0.0:9003]',
+        help='Listen address of console, admin API, /health, /ready and /metrics, or "off" [default: 127.0.0.1:9003]',
     )
     add("--data-dir", metavar="PATH", help="Data directory [default: /var/lib/lightningstor, or in your data home]")
     add(
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
+    parser = server_parser()
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         name = unknown[0].partition("=")[0]

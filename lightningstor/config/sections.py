@@ -482,6 +482,12 @@ class Config(Section):
     buckets: tuple[BucketSettings, ...] = ()
     quotas: tuple[QuotaSettings, ...] = ()
 
+    @property
+    def admin_tls(self) -> bool:
+        """Whether the admin port speaks TLS: where other machines reach it, if there is a certificate."""
+        address = self.server.admin_addr
+        return address is not None and not address.loopback and self.server.tls.cert_file is not None
+
 
 SECTIONS: dict[str, type] = {
     "server": ServerSettings,

@@ -247,7 +247,7 @@ class _Daemon:
         address = self.config.server.admin_addr
         if address is None:
             return None
-        listeners = await listen(address, "admin_addr", None if tls is None or address.loopback else tls.s3)
+        listeners = await listen(address, "admin_addr", tls.s3 if tls is not None and self.config.admin_tls else None)
         await nursery.start(server.serve, listeners)
         return str(Address(*listeners[0].address))
 

@@ -167,11 +167,12 @@ def test_a_listing_of_many_pages_is_whole(daemon: RunningDaemon, cli: Cli) -> No
         ("key create someone --expires soon", 2, "soon"),
         ("quota set", 2, "at least one limit"),
         ("quota set --size 5X", 2, "5X"),
-        ("quota show --bucket b --org o", 2, "--bucket stands alone"),
+        ("quota show --bucket held --org elsewhere", 1, "NoSuchBucket"),
         ("grant add allow", 2, "--action"),
         ("grant add allow --action s3:GetObject --conditions {", 2, "--conditions"),
         ("grant add allow --action nonsense", 1, "nonsense"),
         ("bucket create abc --tag a", 2, "NAME=VALUE"),
+        ("bucket create abc --tag a=b --tag a=c", 2, "twice"),
     ],
 )
 def test_a_mistake_is_told(cli: Cli, line: str, code: int, says: str) -> None:

@@ -21,7 +21,7 @@ PREFIX: Final = "/api/v1"
 class Access(Enum):
     """Who may call an endpoint."""
 
-    ANYONE_KNOWN = "anyone with credentials; the handler shows what is the caller's"
+    ANYONE_KNOWN = "anyone with credentials; the handler asks for what `Endpoint.needs` says"
     ADMIN = "administrators"
 
 
@@ -54,6 +54,8 @@ class Endpoint:
         handler: does it and returns an `answer`, or None where there is no `answer`.
         body, query, answer: msgspec structs; None: there is none.
         status: of success.
+        needs: who may call it: an action that the caller must be allowed, as a role or a grant allows it, or words.
+            What is for administrators needs no more.
         names: the field of the answer that says what the thing is called that was made; None: nothing was.
     """
 
@@ -67,6 +69,7 @@ class Endpoint:
     answer: type[msgspec.Struct] | None = None
     status: int = 200
     access: Access = Access.ADMIN
+    needs: str = "administrators"
     names: str | None = None
 
     @property

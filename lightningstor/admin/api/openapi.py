@@ -17,7 +17,7 @@ _REF: Final = "#/components/schemas/{name}"
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
 _DESCRIPTION: Final = (
     "Manages a LightningStor daemon. Requests are signed with an S3 access key (Signature Version 4, service s3, the"
-    " body's SHA-256 in x-amz-content-sha256) or carry a bearer token."
+    " body's SHA-256 in x-amz-content-sha256), or carry a bearer token or an API key."
 )
 
 
@@ -40,9 +40,10 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "sigv4": {"type": "apiKey", "in": "header", "name": "Authorization"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
             },
         },
-        "security": [{"sigv4": []}, {"bearer": []}],
+        "security": [{"sigv4": []}, {"bearer": []}, {"apiKey": []}],
     }
 
 
@@ -54,8 +55,7 @@ def _operation(row: Endpoint) -> dict[str, Any]:
         "parameters": [*_path_parameters(row), *_query_parameters(row)],
         "responses": {str(row.status): _success(row), "default": _content("An error.", Problem)},
     }
-    if row.access is Access.ADMIN:
-        operation["description"] = "For administrators."
+    operation["description"] = f"For {row.needs}." if row.access is Access.ADMIN else f"Needs {row.needs}."
     if row.body is not None:
         operation["requestBody"] = {"required": True, **_content(None, row.body)}
     return operation
