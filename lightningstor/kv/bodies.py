@@ -26,8 +26,10 @@ _LAST_FIRST_DIGIT: Final = ord("7")
 
 def body_id(key: bytes) -> int | None:
     """The id of a body's key; None for every other key."""
+    if len(key) != BODY_KEY_BYTES or not key.startswith(BODY_PREFIX):
+        return None
     digits = key[_PREFIX_SIZE:]
-    if len(key) != BODY_KEY_BYTES or digits.translate(None, _DIGITS) or not key.startswith(BODY_PREFIX):
+    if digits.translate(None, _DIGITS):
         return None
     return int(digits, 16) if digits[0] <= _LAST_FIRST_DIGIT else None
 

@@ -67,10 +67,9 @@ class SqliteKv:
 
     async def get(self, key: bytes) -> Row | None:
         """The key's row, or None. The same object as before while nobody has written the key and it is cached."""
-        if key.startswith(BODY_PREFIX):
-            number = body_id(key)
-            if number is not None:
-                return self._reader.body(key, number)
+        number = body_id(key)
+        if number is not None:
+            return self._reader.body(key, number)
         row = self._cache.find(key)
         if row is not None:
             return row

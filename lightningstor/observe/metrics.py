@@ -129,17 +129,19 @@ class Metrics:
         meter = None if meters is None else meters.get(record.operation)
         if meter is None:
             meter = self.operation(record.protocol, record.operation)
-        status, seconds = record.status, record.seconds
+        status, seconds, size = record.status, record.seconds, record.object_size
         meter.by_class[status // 100 if 100 <= status < 600 else 0] += 1
         meter.durations[bisect_left(DURATION_BOUNDS, seconds)] += 1
         meter.seconds += seconds
-        meter.bytes_in += record.bytes_in
-        meter.bytes_out += record.bytes_out
+        if record.bytes_in:
+            meter.bytes_in += record.bytes_in
+        if record.bytes_out:
+            meter.bytes_out += record.bytes_out
         if record.code is not None:
             self._count_error(record.protocol, record.code)
-        if record.object_size is not None:
-            self._sizes[bisect_left(SIZE_BOUNDS, record.object_size)] += 1
-            self._sizes_sum += record.object_size
+        if size is not None:
+            self._sizes[bisect_left(SIZE_BOUNDS, size)] += 1
+            self._sizes_sum += size
 
     def _count_error(self, protocol: str, code: str) -> None:
         label = (protocol, code)

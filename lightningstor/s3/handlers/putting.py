@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.drafts import draft_of
-from lightningstor.s3.handlers.shapes import checksum_members, quoted, shown_version
+from lightningstor.s3.handlers.shapes import checksum_headers, shown_version
+from lightningstor.s3.respond import Reply
 from lightningstor.s3.wire import dto
 from lightningstor.store.conditions import write_conditions
 
 __all__ = ["put_object"]
 
 
-async def put_object(call: Call, request: dto.PutObjectRequest) -> dto.PutObjectOutput:
-    """Store an object."""
+async def put_object(call: Call, request: dto.PutObjectRequest) -> Reply:
+    """Store an object. For speed its answer is written here, as `render` would write it of a `dto.PutObjectOutput`."""
     body = call.body
     assert body is not None
     written = await call.endpoint.store.puts.put(
@@ -24,10 +25,10 @@ async def put_object(call: Call, request: dto.PutObjectRequest) -> dto.PutObject
     )
     version = written.version
     call.object_size = version.size
-    checksum = version.checksum
-    return dto.PutObjectOutput(
-        etag=quoted(version.etag),
-        checksum_type=None if checksum is None else checksum.kind,
-        version_id=shown_version(written.bucket, version),
-        **checksum_members(checksum),
-    )
+    headers = [(b"etag", b'"%b"' % version.etag.encode())]
+    if version.checksum is not None:
+        headers += checksum_headers(version.checksum)
+    call.version_id = version_id = shown_version(written.bucket, version)
+    if version_id is not None:
+        headers.append((b"x-amz-version-id", version_id.encode()))
+    return Reply(call.operation.success, headers)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from lightningstor.model.records import DISABLED, ObjectChecksum, ObjectVersion
+from lightningstor.model.records import DISABLED, ObjectVersion
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.conditions import check_read, is_conditional, range_of
+from lightningstor.s3.handlers.shapes import checksum_headers
 from lightningstor.s3.respond import Reply, Streamed
 from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidRequest
@@ -106,7 +107,7 @@ def _selected_head(request: ReadRequest, selection: Selection, found: Found, pla
         if version.parts_count is not None:
             headers.append((b"x-amz-mp-parts-count", b"%d" % part.count))
         if request.checksum_mode is not None and part.checksum is not None:
-            headers += _checksum_head(part.checksum)
+            headers += checksum_headers(part.checksum)
     return 206 if plan.length else 200, headers
 
 
@@ -114,7 +115,7 @@ def _whole_head(request: ReadRequest, found: Found) -> HeaderList:
     version = found.version
     headers = _common_head(request, found, version.size)
     if request.checksum_mode is not None and version.checksum is not None:
-        headers += _checksum_head(version.checksum)
+        headers += checksum_headers(version.checksum)
     return headers
 
 
@@ -147,13 +148,6 @@ def _rarer_headers(version: ObjectVersion) -> HeaderList:
     if version.tags:
         headers.append((b"x-amz-tagging-count", b"%d" % len(version.tags)))
     return headers
-
-
-def _checksum_head(checksum: ObjectChecksum) -> HeaderList:
-    return [
-        (b"x-amz-checksum-" + checksum.algorithm.lower().encode(), checksum.value.encode()),
-        (b"x-amz-checksum-type", checksum.kind.encode()),
-    ]
 
 
 def _overridden(call: Call, request: ReadRequest, headers: HeaderList) -> HeaderList:

@@ -12,6 +12,7 @@ from lightningstor.s3.wire import dto
 from lightningstor.s3.wire.faults import InvalidArgument
 
 __all__ = [
+    "checksum_headers",
     "checksum_members",
     "checksums_given",
     "owner_shape",
@@ -41,6 +42,14 @@ def shown_version(bucket: Bucket, version: ObjectVersion) -> str | None:
 def checksum_members(checksum: ObjectChecksum | None) -> dict[str, Any]:
     """The one checksum member of an answer: `{"checksum_crc32": "…"}`; empty where there is no checksum."""
     return {} if checksum is None else {f"checksum_{checksum.algorithm.lower()}": checksum.value}
+
+
+def checksum_headers(checksum: ObjectChecksum) -> list[tuple[bytes, bytes]]:
+    """An object's checksum as headers."""
+    return [
+        (b"x-amz-checksum-" + checksum.algorithm.lower().encode(), checksum.value.encode()),
+        (b"x-amz-checksum-type", checksum.kind.encode()),
+    ]
 
 
 def tag_shapes(tags: Mapping[str, str] | None) -> tuple[dto.Tag, ...]:

@@ -31,6 +31,15 @@ _HEADERS: Final = {HEADER_PREFIX + name.lower().encode(): name for name in (*ALG
 _DIRECTIVES: Final = frozenset({b"x-amz-checksum-mode", b"x-amz-checksum-type", b"x-amz-checksum-algorithm"})
 """What begins like a checksum's header and is none."""
 
+_PLAIN: Final = frozenset(
+    name.encode()
+    for name in (
+        "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "date", "host",
+        "user-agent", "x-amz-content-sha256", "x-amz-date",
+    )
+)  # fmt: skip
+"""Headers that say nothing of a checksum: a request with no other needs no look at each."""
+
 
 class Checksum(NamedTuple):
     """A checksum that a request announces: S3's name of the algorithm, the raw digest, and the text as it came."""
@@ -80,6 +89,8 @@ def requested_checksum(headers: Mapping[bytes, bytes]) -> Checksum | None:
             x-amz-sdk-checksum-algorithm names.
         NotImplementedHere: of an algorithm that S3 has and this store hasn't.
     """
+    if headers.keys() <= _PLAIN:
+        return None
     found: bytes | None = None
     for header in headers:
         if header.startswith(HEADER_PREFIX) and header not in _DIRECTIVES:
