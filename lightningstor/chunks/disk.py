@@ -1,6 +1,6 @@
 """The door to the disk: the few calls that chunks need, synchronous, behind a protocol.
 
-They run inside `world.blocking.run`; only `read_cached`, `size` and `close` are cheap enough for the event loop. A
+They run inside `world.blocking.run`; only the cached ones, `size` and `close` are cheap enough for the event loop. A
 simulated disk implements the same (lightningstor.testing.sim_disk). Errors are the kernel's OSErrors; what they mean
 is decided in lightningstor.chunks.local.
 """
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from lightningstor.chunks.api import Buffer
+from lightningstor.chunks.open_cached import cached_opener
 
 __all__ = ["Disk", "OsDisk"]
 
@@ -49,6 +50,10 @@ class Disk(Protocol):
         """Open a file for reading."""
         ...
 
+    def open_cached(self, path: str) -> int | None:
+        """Open a file for reading without waiting for the device; None: `open` can do it, or knows why not."""
+        ...
+
     def close(self, descriptor: int) -> None:
         """Close a descriptor."""
         ...
@@ -72,8 +77,8 @@ class Disk(Protocol):
         """Fill the buffers, one behind the other; the count of bytes is less only at the end of the file."""
         ...
 
-    def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
-        """Fill the buffer as far as that goes without waiting for the device; how many bytes, maybe 0."""
+    def read_cached(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+        """Fill the buffers as far as that goes without waiting for the device; how many bytes, maybe 0."""
         ...
 
     def will_need(self, descriptor: int, offset: int, length: int) -> None:
@@ -104,6 +109,7 @@ class OsDisk:
     def __init__(self) -> None:
         self._can_read_cached = bool(_NO_WAIT) and _HAS_VECTORS
         self._can_write_direct = bool(_DIRECT) and _HAS_VECTORS
+        self._open_cached = cached_opener(os.O_RDONLY | _NO_FOLLOW)
 
     def make_directory(self, path: str) -> None:
         try:
@@ -124,6 +130,9 @@ class OsDisk:
 
     def open(self, path: str) -> int:
         return os.open(path, os.O_RDONLY | _NO_FOLLOW)
+
+    def open_cached(self, path: str) -> int | None:
+        return self._open_cached(path)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -205,11 +214,11 @@ class OsDisk:
                 found += len(piece)
         return found
 
-    def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+    def read_cached(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
         if not self._can_read_cached:
             return 0
         try:
-            return os.preadv(descriptor, (buffer,), offset, _NO_WAIT)
+            return os.preadv(descriptor, buffers, offset, _NO_WAIT)
         except BlockingIOError:
             return 0
         except OSError as error:

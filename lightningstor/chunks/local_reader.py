@@ -1,9 +1,8 @@
 """One chunk being read from its file.
 
-The first read hops to a thread: opening may wait for the device. Later ones are done in place when the page cache has
-the bytes (preadv with RWF_NOWAIT), which saves a hop a piece; where it hasn't, the hop also tells the kernel what
-comes next, so that the device reads ahead while the caller sends. Verifying stays out of the threads: a call per block
-would hand the interpreter's lock to and fro.
+What the kernel has in memory is read in place (openat2 with RESOLVE_CACHED, preadv with RWF_NOWAIT), which saves a hop
+a piece. Where it hasn't, the hop also tells the kernel what comes next, so that the device reads ahead while the caller
+sends. Verifying stays out of the threads: a call per block would hand the interpreter's lock to and fro.
 """
 
 from __future__ import annotations
@@ -58,7 +57,10 @@ class LocalChunkReader:
         blocks = buffer[: min(-(-end // BLOCK_SIZE) * BLOCK_SIZE, ref.size) - start]
         try:
             if self._descriptor is None or self._block_crcs is None:
-                footer = await self._blocking.run(self._open_and_read, blocks, start)
+                # No checkpoint where all is in memory: sending the bytes is one.
+                footer = self._take_cached(blocks, start)
+                if footer is None:
+                    footer = await self._blocking.run(self._open_and_read, blocks, start)
                 self._block_crcs = check_footer(footer, ref)
             else:
                 await self._read_blocks(self._descriptor, blocks, start)
@@ -71,8 +73,30 @@ class LocalChunkReader:
         verify_blocks(blocks, self._block_crcs, first, ref.chunk_id)
         return blocks[offset - start : end - start]
 
+    def _take_cached(self, blocks: memoryview, start: int) -> bytearray | None:
+        """What `_open_and_read` does, if nothing has to come from the device and nothing is wrong; else None."""
+        ref, disk = self._ref, self._disk
+        if self._descriptor is None:
+            self._descriptor = disk.open_cached(self._path)
+        descriptor = self._descriptor
+        if descriptor is None:
+            return None
+        footer = bytearray(footer_length(ref.size, ref.chunk_id))
+        wanted = len(footer)
+        if disk.size(descriptor) != ref.size + wanted:
+            return None
+        if start + len(blocks) == ref.size:
+            wanted += len(blocks)
+            found = disk.read_cached(descriptor, (blocks, memoryview(footer)), start)
+        else:
+            found = disk.read_cached(descriptor, (memoryview(footer),), ref.size)
+            if found == wanted:
+                wanted += len(blocks)
+                found += disk.read_cached(descriptor, (blocks,), start)
+        return footer if found == wanted else None
+
     async def _read_blocks(self, descriptor: int, blocks: memoryview, start: int) -> None:
-        found = self._disk.read_cached(descriptor, blocks, start)
+        found = self._disk.read_cached(descriptor, (blocks,), start)
         if found == len(blocks):
             await trio.lowlevel.checkpoint()
         else:

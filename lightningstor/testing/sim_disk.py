@@ -84,7 +84,7 @@ class SimDisk:
         cut_at: the power goes at the operation of this number (1 is the first), before or after its effect.
         fail_at: errors by the number of the operation that they hit. A write that fails has written a part.
         capacity: bytes of file data that fit; None: any number.
-        cached_reads: how often, 0 to 1, `read_cached` finds its bytes in memory.
+        cached_reads: how often, 0 to 1, `open_cached` and `read_cached` find in memory what they want.
     """
 
     seed: int = 0
@@ -173,6 +173,14 @@ class SimDisk:
         self._operate("open", path, lambda: self._node(path))
         return self._new_descriptor(path)
 
+    def open_cached(self, path: str) -> int | None:
+        if self._rng.random() >= self.cached_reads:
+            return None
+        try:
+            return self.open(path)
+        except OSError:
+            return None
+
     def close(self, descriptor: int) -> None:
         if not self._dead:
             self._file(descriptor)
@@ -232,12 +240,17 @@ class SimDisk:
             found += len(piece)
         return found
 
-    def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+    def read_cached(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
         if self._rng.random() >= self.cached_reads:
             return 0
         _, file = self._file(descriptor)
-        piece = file.cached[offset : offset + self._rng.randint(0, 2 * len(buffer))][: len(buffer)]
-        buffer[: len(piece)] = piece
+        wanted = sum(map(len, buffers))
+        piece = file.cached[offset : offset + self._rng.randint(0, 2 * wanted)][:wanted]
+        at = 0
+        for buffer in buffers:
+            part = piece[at : at + len(buffer)]
+            buffer[: len(part)] = part
+            at += len(part)
         return len(piece)
 
     def will_need(self, descriptor: int, offset: int, length: int) -> None:

@@ -14,10 +14,12 @@ import trio
 import trio.testing
 
 from lightningstor.chunks import disk as disk_module
+from lightningstor.chunks import open_cached
 from lightningstor.chunks.api import Buffer
 from lightningstor.chunks.buffers import new_buffer
 from lightningstor.chunks.disk import OsDisk
 from lightningstor.chunks.group_sync import GroupSync
+from lightningstor.chunks.open_cached import cached_opener
 from lightningstor.ports import Blocking, ThreadBlocking
 
 
@@ -111,7 +113,7 @@ def test_large_writes_leave_the_page_cache_alone(tmp_path: Path) -> None:
     except (AttributeError, OSError):
         pytest.skip("no direct writes on this file system")
     descriptor = disk.open(path)
-    assert disk.read_cached(descriptor, new_buffer(4096), 0) == 0
+    assert disk.read_cached(descriptor, (new_buffer(4096),), 0) == 0
     disk.close(descriptor)
 
 
@@ -134,10 +136,34 @@ def test_what_is_in_the_page_cache_is_read_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     descriptor = disk.open(str(tmp_path / "file"))
     buffer = memoryview(bytearray(4))
-    assert disk.read_cached(descriptor, buffer, 3) in (0, 4)
-    assert disk.read_cached(descriptor, buffer, 10) == 0
+    assert disk.read_cached(descriptor, (buffer,), 3) in (0, 4)
+    assert disk.read_cached(descriptor, (buffer,), 10) == 0
     disk.will_need(descriptor, 0, 10)
     disk.close(descriptor)
+
+
+def test_a_file_in_memory_is_opened_at_once(tmp_path: Path) -> None:
+    """`open_cached` gives what `open` would, or None: for what isn't there and for links always."""
+    disk = OsDisk()
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    (tmp_path / "link").symlink_to(path)
+    assert disk.open_cached(str(tmp_path / "none")) is None
+    assert disk.open_cached(str(tmp_path / "link")) is None
+    descriptor = disk.open_cached(str(path))
+    if descriptor is None:
+        pytest.skip("openat2 with RESOLVE_CACHED needs Linux 5.12, and a sandbox that allows it")
+    assert os.read(descriptor, 20) == b"0123456789"
+    assert not os.get_inheritable(descriptor)
+    disk.close(descriptor)
+
+
+def test_an_opener_that_is_not_offered_gives_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system doesn't know the call every file is opened as usual."""
+    monkeypatch.setattr(open_cached, "_RESOLVE_CACHED", 1 << 40)  # EINVAL, as from an older kernel
+    opener = cached_opener(os.O_RDONLY)
+    (tmp_path / "file").write_bytes(b"0123456789")
+    assert [opener(str(tmp_path / "file")) for _ in range(2)] == [None, None]
 
 
 def test_directories_are_made_once(tmp_path: Path) -> None:
