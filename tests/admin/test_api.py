@@ -14,6 +14,7 @@ from lightningstor.admin.api.endpoint import PREFIX, Access
 from lightningstor.admin.api.table import ENDPOINTS
 from lightningstor.iam.directory import ROOT_ID
 from tests.admin.conftest import AdminCaller, caller_of
+from tests.conftest import StartDaemon
 from tests.harness.daemon import RunningDaemon
 from tests.harness.signed_http import SignedHttp
 
@@ -265,3 +266,117 @@ def test_the_openapi_document_is_about_the_table(daemon: RunningDaemon) -> None:
         named = {one["name"] for one in described[row.name]["parameters"] if one["in"] == "path"}
         assert named == set(re.findall(r"\{(\w+)\}", row.path))
         assert ("requestBody" in described[row.name]) == (row.body is not None)
+
+
+def test_a_body_that_is_too_large_is_no_fault_of_ours(admin: AdminCaller) -> None:
+    """413 with the code that S3 has for it."""
+    answer = admin.raw("POST", "/orgs", b'{"id": "' + b"x" * (1 << 20) + b'"}')
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (413, "EntityTooLarge")
+
+
+@pytest.mark.parametrize("segment", ["%00", "a%2Fb", "..", "%2e%2e", "%ff", "x" * 5000, "a%0d%0ab", "\u00e9"])
+def test_odd_names_in_paths_are_not_found(daemon: RunningDaemon, admin: AdminCaller, segment: str) -> None:
+    """NUL, slashes, dots, bytes that are no UTF-8, line ends, long ones: 4xx for every kind of thing, nothing else."""
+    token = admin.ok("POST", f"/principals/{ROOT_ID}/tokens", {"ttl_s": 60})["token"]
+    quoted = segment if segment.isascii() else "%C3%A9"
+    for path in ("/orgs/{}", "/orgs/default/projects/{}", "/orgs/default/grants/{}", "/principals/{}", "/buckets/{}"):
+        for method in ("GET", "DELETE"):
+            connection = http.client.HTTPConnection(daemon.addresses["admin"], timeout=10)
+            headers = {"authorization": f"Bearer {token}"}
+            connection.request(method, PREFIX + path.format(quoted), headers=headers)
+            answer = connection.getresponse()
+            told = json.loads(answer.read())["error"]
+            connection.close()
+            assert 400 <= answer.status < 500, (method, path, told)
+            assert told["request_id"] == answer.headers["x-request-id"]
+
+
+def test_listings_come_in_pages(admin: AdminCaller) -> None:
+    """`limit` entries and where the next page begins, until there is none; each entry once."""
+    org = fresh("org")
+    admin.ok("POST", "/orgs", {"id": org})
+    names = sorted(f"group-{number}" for number in range(5))
+    for name in names:
+        admin.ok("POST", f"/orgs/{org}/groups", {"id": name})
+    found: list[str] = []
+    after = ""
+    while True:
+        page = admin.ok("GET", f"/orgs/{org}/groups", query=f"after={after}&limit=2")
+        found += [one["id"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        assert len(page["items"]) == 2
+        after = page["next"]
+    assert found == names
+
+
+def test_conditions_and_names_of_s3_hold_here(daemon: RunningDaemon, admin: AdminCaller) -> None:
+    """A grant that denies s3:DeleteBucket, or allows from one address only, does so over this port too."""
+    org = fresh("org")
+    admin.ok("POST", "/orgs", {"id": org})
+    _, user = user_of(daemon, admin, org)
+    bucket = fresh("bucket")
+    user.ok("POST", "/buckets", {"name": bucket})
+    everything = [f"org/{org}", f"org/{org}/*"]
+
+    def deny(address: str) -> str:
+        conditions = {"IpAddress": {"aws:SourceIp": [address]}}
+        statement = {
+            "effect": "Deny",
+            "actions": ["s3:DeleteBucket"],
+            "resources": everything,
+            "conditions": conditions,
+        }
+        granted: str = admin.ok("POST", f"/orgs/{org}/grants", {"statement": statement})["id"]
+        return granted
+
+    here = deny("127.0.0.0/8")
+    assert user("DELETE", f"/buckets/{bucket}")[0] == 403
+    admin.ok("DELETE", f"/orgs/{org}/grants/{here}")
+    deny("192.0.2.0/24")
+    user.ok("GET", f"/buckets/{bucket}")
+    user.ok("DELETE", f"/buckets/{bucket}")
+
+
+def test_an_api_key_is_taken(daemon: RunningDaemon, admin: AdminCaller) -> None:
+    """In x-api-key, as over gRPC; together with an Authorization header it is refused."""
+    org = fresh("org")
+    admin.ok("POST", "/orgs", {"id": org})
+    name, _ = user_of(daemon, admin, org)
+    key = admin.ok("POST", f"/principals/{name}/api-keys", {})["key"]
+
+    def who(headers: dict[str, str]) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(daemon.addresses["admin"], timeout=10)
+        connection.request("GET", f"{PREFIX}/whoami", headers=headers)
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+        connection.close()
+        return answer.status, content
+
+    assert who({"x-api-key": key})[1]["id"] == name
+    assert who({"x-api-key": key, "authorization": "Bearer x"})[0] == 403
+    assert who({"x-api-key": key + "x"})[0] == 403
+
+
+def test_buckets_of_scopes_are_told_apart(launch_daemon: StartDaemon) -> None:
+    """Where names are scoped, org and project say whose bucket is meant; without them it is the caller's."""
+    daemon = launch_daemon(config='[s3]\nbucket_names = "scoped"\n')
+    admin = caller_of(daemon, daemon.access_key, daemon.secret_key)
+    for org in ("one", "two"):
+        admin.ok("POST", "/orgs", {"id": org})
+        admin.ok("POST", "/buckets", {"name": "photos", "org": org, "tags": {"of": org}})
+    admin.ok("POST", "/orgs/two/projects", {"id": "web"})
+    admin.ok("POST", "/buckets", {"name": "films", "org": "two", "project": "web"})
+    for org in ("one", "two"):
+        assert admin.ok("GET", "/buckets/photos", query=f"org={org}")["tags"] == {"of": org}
+    assert admin("GET", "/buckets/photos")[0] == 404
+    assert admin("GET", "/buckets/films", query="org=two")[0] == 404
+    assert admin.ok("PUT", "/buckets/films/quota", {"max_total_size_bytes": 9}, "org=two&project=web")
+    admin.ok("DELETE", "/buckets/photos", query="org=one")
+    assert admin.ok("GET", "/buckets/photos", query="org=two")["org"] == "two"
+
+
+def test_a_bucket_is_made_in_what_exists(admin: AdminCaller) -> None:
+    """An organisation or project that nobody made gets no bucket."""
+    for more in ({"org": fresh("org")}, {"project": fresh("project")}):
+        assert admin("POST", "/buckets", {"name": fresh("bucket"), **more})[1]["error"]["code"] == "NoSuchEntity"

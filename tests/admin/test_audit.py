@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.admin.conftest import PREFIX, caller_of
+from tests.conftest import StartDaemon
 from tests.harness.daemon import RunningDaemon, start_daemon
 from tests.harness.outputs import DaemonOutputs
 
@@ -101,3 +104,30 @@ def test_every_request_has_its_line(daemon: RunningDaemon) -> None:
     for request_id, line in expected.items():
         assert {name: found[request_id].get(name) for name in line} == line
     assert found.keys() == expected.keys()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_without_room_for_its_line_nothing_is_done(launch_daemon: StartDaemon, tmp_path: Path) -> None:
+    """API and console answer 503 and change nothing while the audit log cannot be written; /ready still says why."""
+    link = tmp_path / "audit.log"
+    link.symlink_to("/dev/full")
+    daemon = launch_daemon(config=f'[audit]\nenabled = true\npath = "{link}"\n')
+    admin = caller_of(daemon, daemon.access_key, daemon.secret_key)
+    made = 0
+    status, answer = admin("POST", "/orgs", {"id": f"org-{made}"})
+    while status == 201:
+        made += 1
+        status, answer = admin("POST", "/orgs", {"id": f"org-{made}"})
+    assert (status, answer["error"]["code"]) == (503, "ServiceUnavailable")
+    assert ask(daemon, "GET", "/console/login").status == 503
+    assert ask(daemon, "GET", "/ready").status == 503
+    assert ask(daemon, "GET", "/metrics").status == 200
+    link.unlink()
+    link.touch()
+    deadline = time.monotonic() + 20
+    while admin("GET", "/whoami")[0] != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [one["id"] for one in admin.ok("GET", "/orgs")["items"] if one["id"].startswith("org-")] == sorted(
+        f"org-{number}" for number in range(made)
+    )
