@@ -15,23 +15,32 @@ from tests.harness.outputs import DaemonOutputs
 from tests.harness.signed_http import Answer, SignedHttp
 
 PREFIX = "/api/v1"
+_SECRETS = ("secret_key", "key", "token")
+"""Where answers hold what is issued: an access key's secret, an API key, a bearer token."""
 
 
 @define
 class AdminCaller:
     """Calls the admin API with one access key, each call over a connection of its own.
 
+    Args:
+        outputs: of the daemon, which must not print the secrets that it issues.
+
     Attributes:
         called: every call until now, as (method, path).
     """
 
     http: SignedHttp
+    outputs: DaemonOutputs
     called: list[tuple[str, str]] = field(factory=list)
 
     def __call__(self, method: str, path: str, body: object = None, query: str = "") -> tuple[int, Any]:
         """One call; the status and the decoded answer, None for an empty one."""
         answer = self.raw(method, path, b"" if body is None else json.dumps(body).encode(), query)
-        return answer.status, json.loads(answer.body) if answer.body else None
+        decoded = json.loads(answer.body) if answer.body else None
+        if isinstance(decoded, dict):
+            self.outputs.secrets.update(value for name in _SECRETS if isinstance(value := decoded.get(name), str))
+        return answer.status, decoded
 
     def raw(self, method: str, path: str, body: bytes = b"", query: str = "") -> Answer:
         """One call with these bytes."""
@@ -65,4 +74,4 @@ def admin(daemon: RunningDaemon) -> AdminCaller:
 
 def caller_of(daemon: RunningDaemon, access_key: str, secret_key: str) -> AdminCaller:
     """Somebody with that key."""
-    return AdminCaller(SignedHttp(daemon.addresses["admin"], access_key, secret_key))
+    return AdminCaller(SignedHttp(daemon.addresses["admin"], access_key, secret_key), daemon.outputs)

@@ -94,7 +94,7 @@ def test_everything_is_flushed_before_an_answer_leaves(
 ) -> None:
     """One PUT after the other, small, large and in parts: when its 200 is sent no written file waits for its flush."""
     trace = tmp_path / "trace"
-    tracer = ("strace", "-f", "-qq", "-y", "-s", "32", "-o", str(trace), "-e", f"trace={_TRACED}")
+    tracer = ("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "32", "-o", str(trace), "-e", f"trace={_TRACED}")
     daemon: RunningDaemon = launch_daemon(
         "--bucket", "bucket", command=(*tracer, sys.executable, "-m", "lightningstor")
     )

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Figure, StartDaemon
 from tests.harness.daemon import RunningDaemon
-from tests.harness.raw_s3 import begin, connect, metric, peak_memory_mib
+from tests.harness.raw_s3 import begin, connect, metric, peak_memory_mib, presigned
 from tests.harness.signed_http import SignedHttp
 
 MIB = 1 << 20
@@ -146,3 +146,52 @@ def read_and_compare(daemon: RunningDaemon, size: int) -> None:
             assert buffer[:count] == expected[start : start + count]
             at += count
     assert at == size
+
+
+def test_idle_connections_of_a_daemon(launch_daemon: StartDaemon, proof_full: bool, figure: Figure) -> None:
+    """PROOF 23: idle connections, each of which has made a signed request, take 30 KiB each at most, and the p99 of a
+    GET stays below twice what it was."""
+    count = 9_900 if proof_full else 500
+    daemon: RunningDaemon = launch_daemon("--bucket", "bucket", log_level="info")
+    with ExitStack() as stack:
+        client = stack.enter_context(connect(daemon))
+        begin(daemon, client, "PUT", "/bucket/key", "Content-Length: 4096")
+        client.sendall(bytes(4096))
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        before_ms = min(p99_ms(daemon, client) for _ in range(3))
+        before_mib = resident_mib(daemon)
+        target = presigned(daemon, "HEAD", "/bucket/key")
+        head = f"HEAD {target} HTTP/1.1\r\nHost: {daemon.addresses['s3']}\r\n\r\n".encode()
+        for _ in range(count):
+            idle = stack.enter_context(connect(daemon))
+            idle.sendall(head)
+            assert idle.recv(12) == b"HTTP/1.1 200"
+        after_ms = min(p99_ms(daemon, client) for _ in range(3))
+        each_kib = (resident_mib(daemon) - before_mib) * 1024 / count
+    figure(
+        f"{count} idle connections: {each_kib:.1f} KiB each, p99 of a signed GET {before_ms:.2f} → {after_ms:.2f} ms"
+    )
+    assert each_kib * 10_000 <= 300 * 1024
+    assert after_ms <= 2 * before_ms + 1
+
+
+def p99_ms(daemon: RunningDaemon, client: socket.socket, requests: int = 500) -> float:
+    """The 99th percentile of a signed GET's time over one connection."""
+    target = presigned(daemon, "GET", "/bucket/key")
+    head = f"GET {target} HTTP/1.1\r\nHost: {daemon.addresses['s3']}\r\n\r\n".encode()
+    times = []
+    for _ in range(requests):
+        started = time.perf_counter()
+        client.sendall(head)
+        first, _, body = client.recv(65536).partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200")
+        left = 4096 - len(body)
+        while left:
+            left -= len(client.recv(left))
+        times.append(time.perf_counter() - started)
+    return sorted(times)[requests * 99 // 100] * 1000
+
+
+def resident_mib(daemon: RunningDaemon) -> float:
+    status = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024

@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from contextlib import closing
+from urllib.parse import quote
 
 import pytest
 
@@ -94,3 +95,50 @@ def test_a_listing_sees_every_finished_write(launch_daemon: StartDaemon, proof_f
 
     run_threads(8, write)
     figure(f"8 writers, {steps} writes each: every one of {8 * steps} listings agreed")
+
+
+def test_pages_under_writers_skip_nothing(launch_daemon: StartDaemon, proof_full: bool, figure: Figure) -> None:
+    """Keys that are there throughout occur exactly once in the pages of every listing, while writers come between."""
+    daemon: RunningDaemon = launch_daemon()
+    steady = [f"k{number:03d}" for number in range(90)]
+    rounds = 100 if proof_full else 10
+    done = threading.Event()
+    written = Counter[str]()
+    with closing(client_of(daemon)) as client:
+        assert client.request("PUT", "/bucket").status == 200
+        for key in steady:
+            assert client.request("PUT", f"/bucket/{key}", b"x").status == 200
+
+    def write(number: int) -> None:
+        chosen = random.Random(number)
+        with closing(client_of(daemon)) as own:
+            while not done.is_set():
+                path = f"/bucket/k{chosen.randrange(90):03d}-{number}"
+                method = chosen.choice(["PUT", "DELETE"])
+                assert own.request(method, path, b"x" if method == "PUT" else b"").status in (200, 204)
+                written[method] += 1
+
+    def list_all(number: int) -> None:
+        try:
+            with closing(client_of(daemon)) as own:
+                for _ in range(rounds):
+                    assert [key for key in pages_of(own, 7) if "-" not in key] == steady
+        finally:
+            done.set()
+
+    run_threads(4, lambda number: write(number) if number else list_all(number))
+    figure(f"{rounds} listings of 90 steady keys in pages of 7 beside {sum(written.values())} writes: none skipped")
+    assert written["PUT"] > 0
+
+
+def pages_of(client: SignedHttp, size: int) -> list[str]:
+    """All keys of the bucket, page by page."""
+    found: list[str] = []
+    after = ""
+    while True:
+        listed = client.request("GET", "/bucket", query=f"list-type=2&max-keys={size}{after}")
+        found += [piece.partition("</Key>")[0] for piece in listed.body.decode().split("<Key>")[1:]]
+        token = listed.element("NextContinuationToken")
+        if not token:
+            return found
+        after = f"&continuation-token={quote(token, safe='')}"

@@ -39,6 +39,7 @@ class RunningDaemon:
     access_key: str
     secret_key: str
     ca_file: Path | None
+    outputs: DaemonOutputs
     addresses: dict[str, Any] = field(factory=dict)
 
     @property
@@ -163,9 +164,8 @@ def start_daemon(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    daemon = RunningDaemon(
-        process, data_dir, ready_file, output_file, access_key, secret_key, ca_file if certificate else None
-    )
+    trusted = ca_file if certificate else None
+    daemon = RunningDaemon(process, data_dir, ready_file, output_file, access_key, secret_key, trusted, outputs)
     if ready:
         daemon.wait_ready(timeout_s)
     return daemon

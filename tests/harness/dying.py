@@ -87,7 +87,17 @@ class Dying:
 def _dies_at(call: str, number: int) -> tuple[str, ...]:
     strace = shutil.which("strace")
     assert strace
-    traced = ("-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
+    traced = (
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:signal=KILL:when={number}",
+    )
     return (strace, *traced, sys.executable, "-m", "lightningstor")
 
 
@@ -101,11 +111,11 @@ def _ended(daemon: RunningDaemon) -> bool:
 
 
 def points(*, every: bool) -> Iterator[int]:
-    """At which call to die: every one of the first 50 and then each seventh; or in ever larger steps."""
+    """At which call to die: each of the first 40 and then every eleventh; or the 1st, 9th, 73rd and so on."""
     number = 1
     while number < 5000:
         yield number
         if every:
-            number += 1 if number < 50 else 7
+            number += 1 if number < 40 else 11
         else:
-            number = number * 5 + 1
+            number = number * 8 + 1
