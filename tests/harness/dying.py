@@ -50,7 +50,8 @@ class Dying:
         check: Callable[[RunningDaemon], None],
         inspect: Callable[[Path], None] = lambda data_dir: None,
     ) -> tuple[int, bool]:
-        """Let `work` use a daemon that dies at its n-th such call, and `check` the one that finds what is left.
+        """Let `work` use a daemon that dies at the n-th such call of one of its threads, and `check` the one that finds
+        what is left.
 
         `inspect` gets the data directory when that one has stopped. Gives what `work` gave, 0 when the daemon died
         before it was ready; and whether it died.
@@ -89,7 +90,6 @@ def _dies_at(call: str, number: int) -> tuple[str, ...]:
     assert strace
     traced = (
         "-f",
-        "--seccomp-bpf",
         "-qq",
         "-o",
         "/dev/null",
