@@ -12,6 +12,7 @@ from hashlib import sha256
 from lightningstor.admin.request import AdminRequest
 from lightningstor.admin.services import AdminServices
 from lightningstor.errors import Unauthenticated
+from lightningstor.iam.api_keys import id_in
 from lightningstor.iam.principal import Principal
 from lightningstor.s3.wire import sigv4
 from lightningstor.s3.wire.faults import InvalidAccessKeyId, MissingAuthentication, XAmzContentSHA256Mismatch
@@ -36,6 +37,7 @@ def authenticate(
     if authorization is not None and api_key is not None:
         raise Unauthenticated("both an Authorization header and an API key")
     if api_key is not None:
+        request.access_key = id_in(api_key)
         return _known(request, services.callers.by_api_key(api_key), "api-key")
     if authorization is None:
         raise MissingAuthentication()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -26,6 +26,9 @@ from lightningstor.observe.record import (
 )
 from lightningstor.ports import World
 
+if TYPE_CHECKING:
+    from lightningstor.observe.tracing import Tracing
+
 __all__ = ["Recorder"]
 
 _PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
@@ -39,11 +42,13 @@ class Recorder:
 
     Args:
         clients: tells clients' addresses.
+        tracing: makes spans, and is the observer as well; None: there are no traces.
     """
 
     observer: Observer
     clients: ClientAddresses
     world: World
+    tracing: Tracing | None = None
 
     async def serve(self, app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer one request, unless the audit log takes no further line.
@@ -53,6 +58,8 @@ class Recorder:
         request = self._request(scope)
         request.put_into(scope)
         REQUEST_ID.set(request.id)
+        if self.tracing is not None:
+            self.tracing.begin(request.headers)
         served = _Served(request, receive, send, head_only=scope["method"] == "HEAD")
         started = self.world.clock.monotonic()
         try:

@@ -18,6 +18,7 @@ from lightningstor.config.sections import (
     ServerSettings,
     StorageSettings,
     TlsSettings,
+    TracingSettings,
 )
 from lightningstor.config.values import Address
 
@@ -41,6 +42,7 @@ __all__ = [
     "ServerSettings",
     "StorageSettings",
     "TlsSettings",
+    "TracingSettings",
     "check",
     "load",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from lightningstor.config.load import DEFAULT, Loaded
 from lightningstor.config.problems import ConfigError
 from lightningstor.config.sections import BucketSettings, Config
+from lightningstor.config.tracing import missing_package
 
 __all__ = ["DEV_ACCESS_KEY", "DEV_SECRET_KEY", "check", "problems_of"]
 
@@ -67,6 +68,9 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
     audit = config.audit
     if audit.enabled and audit.output == "file" and audit.path is None and config.storage.backend == "memory":
         yield "audit.path", 'a store in memory has no directory for the audit log: name a file, or output = "stdout"'
+    package = missing_package(config.tracing)
+    if package is not None:
+        yield "tracing.enabled", f"{package} is not installed: pip install 'lightningstor[otel]'"
     if (config.storage.backend == "memory") != (config.metadata.backend == "memory"):
         yield from _mixed_backends(config)
     if config.s3.strict_names:

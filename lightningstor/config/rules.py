@@ -21,6 +21,7 @@ __all__ = [
     "SEAL_KEY",
     "SECONDS",
     "SECRET_KEY",
+    "TRACES_ENDPOINT",
 ]
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]{0,127}\Z")
@@ -80,6 +81,10 @@ PUBLIC_URL = Rule(
 ENDPOINT = Rule(
     lambda value: value is None or _ENDPOINT.match(value) is not None,
     "a URL such as https://aegis:9090, without a path",
+)
+TRACES_ENDPOINT = Rule(
+    lambda value: value is None or re.fullmatch(r"https?://[^\s/?#@]+/[^\s?#]*", value) is not None,
+    "a URL with its path, such as http://collector:4318/v1/traces",
 )
 POSITIVE = Bounds(1)
 NOT_NEGATIVE = Bounds(0)

@@ -30,6 +30,7 @@ from lightningstor.config.rules import (
     SECONDS,
     SECRET_KEY,
 )
+from lightningstor.config.tracing import TracingSettings
 from lightningstor.config.values import Address
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ServerSettings",
     "StorageSettings",
     "TlsSettings",
+    "TracingSettings",
 ]
 
 MIB = 1 << 20
@@ -478,6 +480,7 @@ class Config(Section):
     limits: LimitsSettings = field(factory=LimitsSettings)
     logging: LoggingSettings = field(factory=LoggingSettings)
     audit: AuditSettings = field(factory=AuditSettings)
+    tracing: TracingSettings = field(factory=TracingSettings)
     admin: AdminSettings = field(factory=AdminSettings)
     buckets: tuple[BucketSettings, ...] = ()
     quotas: tuple[QuotaSettings, ...] = ()
@@ -500,6 +503,7 @@ SECTIONS: dict[str, type] = {
     "limits": LimitsSettings,
     "logging": LoggingSettings,
     "audit": AuditSettings,
+    "tracing": TracingSettings,
     "admin": AdminSettings,
 }
 """The TOML tables and their classes, in the order in which they are shown."""

@@ -80,7 +80,7 @@ class Administration:
             max_body_bytes=self.config.admin.max_body_bytes,
             session_limits=_session_limits(self.config.admin),
         )
-        recorder = Recorder(endpoint.observer, endpoint.clients, world)
+        recorder = Recorder(endpoint.observer, endpoint.clients, world, endpoint.tracing)
         return AdminPort(AdminApp(readiness, render, self._may_scrape), ObjectsMount(app), services, recorder)
 
     def _may_scrape(self, token: str | None) -> bool:

@@ -25,6 +25,7 @@ from lightningstor.store.store import Store
 if TYPE_CHECKING:
     from lightningstor.admin.port import AdminPort
     from lightningstor.daemon.tls import ServerTls
+    from lightningstor.observe.tracing import Tracing
     from lightningstor.s3.app import S3App
     from lightningstor.s3.endpoint import Endpoint
 
@@ -143,12 +144,20 @@ def s3_settings(config: Config) -> S3Settings:
     )
 
 
-def s3_endpoint(config: Config, world: World, store: Store, access: Access, observer: Observer) -> Endpoint:
-    """The services of the S3 app."""
+def s3_endpoint(
+    config: Config, world: World, store: Store, access: Access, observer: Observer, tracing: Tracing | None
+) -> Endpoint:
+    """The services of the S3 app.
+
+    Args:
+        tracing: hears of requests in the observer's place, where there are traces.
+    """
     from lightningstor.s3.endpoint import Endpoint
 
     clients = ClientAddresses(config.server.trusted_proxies)
-    return Endpoint(s3_settings(config), store, access.credentials, access.authorizer, world, observer, clients)
+    hears: Observer = observer if tracing is None else tracing
+    settings, credentials = s3_settings(config), access.credentials
+    return Endpoint(settings, store, credentials, access.authorizer, world, hears, clients, tracing)
 
 
 def s3_server(config: Config, endpoint: Endpoint, app: S3App, metrics: Metrics) -> Server:

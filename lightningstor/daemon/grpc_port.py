@@ -33,6 +33,7 @@ def grpc_server(
         operation_rows(),
         endpoint.observer,
         endpoint.world,
+        endpoint.tracing,
         region=config.s3.region,
         strict_names=config.s3.strict_names,
     )

@@ -38,6 +38,7 @@ from lightningstor.daemon.observing import AuditUnusable, Observing, observing
 from lightningstor.daemon.provision import BucketNotCreated, provision
 from lightningstor.daemon.storage import Storage, data_root, in_memory, open_storage
 from lightningstor.daemon.tls import Reload, ServerTls
+from lightningstor.daemon.tracing import tracing
 from lightningstor.errors import StoreError
 from lightningstor.http.admin import Readiness
 from lightningstor.observe.metrics import Metrics
@@ -164,10 +165,11 @@ class _Daemon:
             async with (
                 deciding(access.authorizer, self.config, self.world, self.metrics) as authorizer,
                 observing(self.config, self.world, self.metrics, storage.directory) as watching,
+                tracing(self.config.tracing, watching.observer, self.world.blocking) as traces,
                 trio.open_nursery() as jobs,
             ):
                 access = evolve(access, authorizer=authorizer)
-                endpoint = s3_endpoint(self.config, self.world, storage.store, access, watching.observer)
+                endpoint = s3_endpoint(self.config, self.world, storage.store, access, watching.observer, traces)
                 administration = self._administration(endpoint, access)
                 logs = endpoint.access_log
                 administration.jobs.append(Job("delivery of access logs", logs.deliver, period_s=1.0))

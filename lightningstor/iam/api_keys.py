@@ -19,7 +19,7 @@ from lightningstor.iam.records import ApiKey
 from lightningstor.model.codec import RECORD_FORMAT
 from lightningstor.observe.logs import redactor
 
-__all__ = ["ApiKeys", "IssuedApiKey"]
+__all__ = ["ApiKeys", "IssuedApiKey", "id_in"]
 
 API_KEY: Final = "API key"
 _PREFIX: Final = "lsk"
@@ -31,6 +31,12 @@ class IssuedApiKey:
 
     record: ApiKey
     key: str = field(repr=False)
+
+
+def id_in(key: str) -> str | None:
+    """The id in an API key, which is no secret; None: it has not the form of one."""
+    parts = key.split("_", 2)
+    return parts[1] if len(parts) == 3 and parts[0] == _PREFIX else None
 
 
 @define
@@ -108,11 +114,11 @@ class ApiKeys:
             Unauthenticated
         """
         view = self.ledger.view
-        prefix, _, rest = key.partition("_")
-        key_id, _, secret = rest.partition("_")
-        record = view.api_keys.get(key_id) if prefix == _PREFIX else None
+        key_id = id_in(key)
+        record = None if key_id is None else view.api_keys.get(key_id)
         if record is None:
             raise Unauthenticated("an unknown API key")
+        secret = key.split("_", 2)[2]
         digest = hashlib.sha256(secret.encode("utf-8", "backslashreplace")).hexdigest()
         if not hmac.compare_digest(digest, record.sha256):
             raise Unauthenticated(f"API key {key_id} with a wrong secret")

@@ -16,10 +16,13 @@ from typing import Final, TextIO
 
 from lightningstor.observe.redact import Redactor
 
-__all__ = ["REQUEST_ID", "ConsoleFormatter", "JsonFormatter", "configure", "redactor"]
+__all__ = ["REQUEST_ID", "TRACE_ID", "ConsoleFormatter", "JsonFormatter", "configure", "redactor"]
 
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("lightningstor_request_id", default=None)
 """The request that the running task works on; the request path sets it, every line shows it."""
+
+TRACE_ID: Final[ContextVar[str | None]] = ContextVar("lightningstor_trace_id", default=None)
+"""The trace that this request belongs to; None where nothing is traced."""
 
 redactor: Final = Redactor()
 """Where whoever reads a secret registers it."""
@@ -48,11 +51,14 @@ def _timestamp(seconds: float) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    """What the caller gave as `extra`, and the request id."""
+    """What the caller gave as `extra`, the request id, and the trace's."""
     fields = {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
     request_id = REQUEST_ID.get()
     if request_id is not None:
         fields.setdefault("request_id", request_id)
+    trace_id = TRACE_ID.get()
+    if trace_id is not None:
+        fields.setdefault("trace_id", trace_id)
     return fields
 
 

@@ -68,7 +68,7 @@ class OperationRecord(msgspec.Struct, gc=False):
         seconds: from the request's head to the end of the answer.
         code: the S3 code of the error that was answered; None: no error.
         principal, org, project: who asked; None before that is known.
-        access_key: the id of the key that it was asked with. No secret.
+        access_key: the id of the access key or API key that it was asked with. No secret.
         authentication: how the caller was recognised: "header", "presigned", "form", "bearer", "api-key",
             "certificate", "session" (of the console); None: not at all.
         action: as the authorizer was asked, `lightningstor:objects:get`.
@@ -111,11 +111,13 @@ class OperationRecord(msgspec.Struct, gc=False):
 class Observer(Protocol):
     """Hears of every operation. Used from the event loop's thread only."""
 
-    closed: bool
-    """The audit log cannot take more at the moment: `admit` has to be awaited before anything is done for a request.
+    @property
+    def closed(self) -> bool:
+        """The audit log cannot take more at the moment: `admit` has to be awaited before a request does anything.
 
-    An attribute, so that a request which finds it False pays no more than looking.
-    """
+        Without traces it is a plain attribute, so that a request which finds it False pays no more than looking.
+        """
+        ...
 
     async def admit(self) -> None:
         """Wait until the audit log takes records again.

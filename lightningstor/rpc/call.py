@@ -43,18 +43,21 @@ class RpcCall:
             it showed one.
         request_id: 16 capital hex digits, in the headers of the answer.
         scope: cancelled when the client gives the call up, or is gone.
+        answered: the end of its answer was handed to the socket.
         is_open: the method is one that anybody may call.
         operation: the row of the operation table; action: its action. Set as they are found, like what follows.
-        principal, authentication: on whose behalf, and how that is known.
+        principal, authentication: on whose behalf, and how that is known. access_key: the id of the API key.
         found: the bucket's record, once the caller may know that there is one.
         named: the name of that bucket as the store takes it.
         bucket, key, version_id: what the call is about. object_size: of the object written or read, in bytes.
         bytes_in, bytes_out: of its messages.
     """
 
+    answered: bool = False
     is_open: bool = False
     principal: Principal | None = None
     authentication: str | None = None
+    access_key: str | None = None
     action: str | None = None
     found: Bucket | None = None
     named: str = ""

@@ -33,11 +33,12 @@ from lightningstor.rpc.limits import RpcLimits
 from lightningstor.rpc.room import MessageRoom
 from lightningstor.rpc.status import Ending, Explain, RpcFailed, StatusCode, ending_of, trailers
 
-__all__ = ["Dispatch", "Done", "RpcConnection"]
+__all__ = ["Began", "Dispatch", "Done", "RpcConnection"]
 
 logger = logging.getLogger("lightningstor.rpc")
 
 Dispatch: TypeAlias = Callable[[RpcCall], Awaitable[None]]
+Began: TypeAlias = Callable[[RpcCall], None]
 Done: TypeAlias = Callable[[RpcCall, Ending | None], None]
 
 _READ: Final = 256 << 10
@@ -66,6 +67,7 @@ class RpcConnection:
         explain: the one map of errors.
         next_request_id: draws the ids of calls.
         done: hears how each call ended; None: the client did not learn.
+        began: told of each call, in the task that serves it.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class RpcConnection:
         explain: Explain,
         next_request_id: Callable[[], str],
         done: Done,
+        began: Began | None = None,
     ) -> None:
         self.limits = limits
         self.peer = peer
@@ -90,10 +93,12 @@ class RpcConnection:
         self._dispatch = dispatch
         self._explain = explain
         self._next_request_id = next_request_id
+        self._began = began
         self._done = done
         self._calls: dict[int, RpcCall] = {}
         self._write_lock = trio.Lock()
         self._outbox: list[Buffer] = []
+        self._leaving: list[RpcCall] = []  # whose ends are in it
         self._resets: deque[float] = deque()
         self._closing = False
         self._nursery: trio.Nursery
@@ -257,18 +262,19 @@ class RpcConnection:
     async def _serve(self, call: RpcCall) -> None:
         ending: Ending | None = None
         REQUEST_ID.set(call.request_id)
+        if self._began is not None:
+            self._began(call)
         try:
             with call.scope:
-                made = await self._outcome(call)
-                await self._finish(call, made)
-                ending = made
+                ending = await self._outcome(call)
+                await self._finish(call, ending)
         finally:
             del self._calls[call.stream_id]
             owed = call.release()
             if owed:
                 self._give_room_now(call.stream_id, owed)
                 self._nursery.start_soon(self._flush)
-            self._done(call, ending)
+            self._done(call, ending if call.answered else None)
             if self._closing and not self._calls:
                 self._scope.cancel()
 
@@ -308,6 +314,7 @@ class RpcConnection:
                 self._h2.reset_stream(call.stream_id, h2.errors.ErrorCodes.NO_ERROR)
         except (h2.exceptions.ProtocolError, KeyError):
             return  # the call is over on the wire
+        self._leaving.append(call)
         await self._flush()
 
     def _queue_headers(self, call: RpcCall, block: bytes, flags: int = 0) -> None:
@@ -432,6 +439,7 @@ class RpcConnection:
             if not self._outbox:
                 return
             data, self._outbox = b"".join(self._outbox), []
+            leaving, self._leaving = self._leaving, []
             # Not cut short by the end of one call: half a frame would spoil the others'.
             with trio.CancelScope(shield=True), trio.move_on_after(self.limits.write_stall_s) as writing:
                 try:
@@ -441,6 +449,10 @@ class RpcConnection:
             if writing.cancelled_caught:
                 logger.info("client %s takes nothing: connection ended", self.peer)
                 raise _Ended
+            # Whoever wrote it: the call itself may be cancelled while it waits for its turn, as its client has read
+            # the answer and is gone.
+            for call in leaving:
+                call.answered = True
 
 
 def _given_up() -> RpcFailed:

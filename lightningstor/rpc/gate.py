@@ -15,6 +15,7 @@ from lightningstor.errors import (
     NoSuchVersion,
     Unauthenticated,
 )
+from lightningstor.iam.api_keys import id_in
 from lightningstor.iam.authorize import Authorizer, Resource
 from lightningstor.iam.callers import Callers
 from lightningstor.iam.conditions import UnknownKey
@@ -134,6 +135,7 @@ class Gate:
                 raise Unauthenticated("the authorization metadata has another scheme than Bearer")
             call.principal, call.authentication = self.callers.by_bearer(token.strip()), "bearer"
         elif key is not None:
+            call.access_key = id_in(key)
             call.principal, call.authentication = self.callers.by_api_key(key), "api-key"
         elif call.certificate_names:
             call.principal, call.authentication = self.callers.by_certificate(call.certificate_names), "certificate"

@@ -37,6 +37,7 @@ def record_of(call: RpcCall, ending: Ending | None) -> OperationRecord:
         principal=None if principal is None else principal.id,
         org=None if principal is None else principal.org_id,
         project=None if principal is None else principal.project_id,
+        access_key=call.access_key,
         authentication=call.authentication,
         action=call.action,
         bucket=call.bucket,

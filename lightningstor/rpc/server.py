@@ -27,8 +27,9 @@ from lightningstor.rpc.room import MessageRoom
 from lightningstor.store.store import Store
 
 if TYPE_CHECKING:
+    from lightningstor.observe.tracing import Tracing
     from lightningstor.rpc.call import RpcCall
-    from lightningstor.rpc.connection import Dispatch, RpcConnection
+    from lightningstor.rpc.connection import Began, Dispatch, RpcConnection
     from lightningstor.rpc.health import Health
     from lightningstor.rpc.status import Ending, Explain
 
@@ -73,6 +74,7 @@ class Backing:
         store: the objects. callers: finds principals. authorizer: says who may do what.
         operations: the rows of the operation table, by name.
         observer: hears of every call to them. world: clock and entropy.
+        tracing: makes spans, and is the observer as well; None: there are no traces.
         region: that new buckets lie in. strict_names: their names are without dots.
     """
 
@@ -82,6 +84,7 @@ class Backing:
     operations: Mapping[str, OperationRow]
     observer: Observer
     world: World
+    tracing: Tracing | None = None
     region: str = "us-east-1"
     strict_names: bool = False
 
@@ -202,6 +205,7 @@ class RpcServer:
             explain=self._explain,
             next_request_id=self._next_request_id,
             done=self._done,
+            began=self._began,
         )
         self.connections.add(connection)
         try:
@@ -214,6 +218,12 @@ class RpcServer:
         """As those of S3 (`lightningstor.s3.endpoint`): a name that no other call of this process has."""
         self._calls += 1
         return f"{self._calls * self._salt & 0xFFFF_FFFF_FFFF_FFFF:016X}"
+
+    @property
+    def _began(self) -> Began | None:
+        """What a connection tells of each call that begins; None: nobody wants to know."""
+        tracing = None if self._backing is None else self._backing.tracing
+        return None if tracing is None else lambda call: tracing.begin(call.metadata)
 
     def _done(self, call: RpcCall, ending: Ending | None) -> None:
         """A call has ended; those of services that anybody may call are nothing that is told of."""

@@ -70,6 +70,8 @@ class S3App:
         request_id = endpoint.next_request_id()
         call = Call(endpoint, exchange, head.method, head.raw_path, head.query, head.fields, request_id)
         REQUEST_ID.set(request_id)
+        if endpoint.tracing is not None:
+            endpoint.tracing.begin(head.fields)
         try:
             await self._answer(call)
             call.ended = True

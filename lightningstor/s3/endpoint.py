@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -16,6 +17,9 @@ from lightningstor.s3.access_log import AccessLog
 from lightningstor.s3.addressing import Addressing
 from lightningstor.s3.settings import S3Settings
 from lightningstor.store.store import Store
+
+if TYPE_CHECKING:
+    from lightningstor.observe.tracing import Tracing
 
 __all__ = ["Endpoint"]
 
@@ -34,6 +38,7 @@ class Endpoint:
         world: clock and entropy.
         observer: hears of every request.
         clients: tells clients' addresses.
+        tracing: makes spans, and is the observer as well; None: there are no traces.
         readiness: by part of the daemon, why it should get no requests; empty while it should.
     """
 
@@ -44,6 +49,7 @@ class Endpoint:
     world: World
     observer: Observer
     clients: ClientAddresses = field(factory=ClientAddresses)
+    tracing: Tracing | None = None
     readiness: Callable[[], dict[str, str]] = dict
     addressing: Addressing = field(init=False)
     access_log: AccessLog = field(init=False)

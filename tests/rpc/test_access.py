@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -12,9 +13,10 @@ from attrs import evolve
 
 from lightningstor.observe.record import OperationRecord
 from tests.rpc.conftest import Both
-from tests.rpc.serving import buckets, in_thread, objects, part_messages, types
+from tests.rpc.serving import buckets, failure, in_thread, objects, part_messages, types, unary
 from tests.s3.conftest import ALICE
 
+HEAD_OBJECT = "/lightningstor.v1.ObjectService/HeadObject"
 PART = bytes(100 << 10)
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -234,3 +236,21 @@ async def test_records_tell_what_happened(both: Both) -> None:
         failed.metadata["RequestId"],
     )
     assert "token" not in repr(both.records.seen)
+
+
+async def test_a_client_that_leaves_with_its_answer_was_answered(both: Both) -> None:
+    """A refused call counts as denied, not as aborted, though its client closes the channel as soon as it hears."""
+
+    def ask(calls: int) -> None:
+        for _ in range(calls):
+            with grpc.insecure_channel(f"127.0.0.1:{both.port}") as channel:
+                assert failure(unary(channel, HEAD_OBJECT), b"")[0] is grpc.StatusCode.UNAUTHENTICATED
+
+    before = len(both.records.seen)
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(in_thread, partial(ask, 40))
+    await both.server.wait_no_connections_but(1)
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    assert len(both.records.seen) == before + 160
+    assert {record.outcome for record in both.records.seen[before:]} == {"denied"}
