@@ -1,5 +1,6 @@
 """The audit log: section [audit]."""
 
+# ruff: noqa: RUF009
 # `option` makes an attrs field; what it is called with is the default (see `sections`).
 
 from pathlib import Path
