@@ -145,10 +145,11 @@ class Connection:
         base.waiting = _NOTHING
         base.read_deadline = inf
         head = server.parser.parse(block)
-        if server.requests_in_flight >= self.limits.requests_in_flight:
+        departures = base.departures
+        if departures.at_work >= self.limits.requests_in_flight:
             return await self._overloaded(head)
         exchange = exchange_of(self, head)
-        server.requests_in_flight += 1
+        departures.at_work += 1
         server.requests_total += 1
         try:
             if server.answer is not None:
@@ -159,7 +160,7 @@ class Connection:
             await self._failed(exchange, head, error)
             return False
         finally:
-            server.requests_in_flight -= 1
+            departures.at_work -= 1
         if exchange.complete and exchange.keep_alive and exchange.body_done:
             return True
         return await self._after(exchange, head)

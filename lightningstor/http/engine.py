@@ -52,7 +52,7 @@ class HttpServer:
         clock: the time.
 
     Attributes:
-        requests_in_flight, requests_total, refused_total: see `HttpStatistics`.
+        requests_total, refused_total: see `HttpStatistics`.
         stopping: `stop` was called.
     """
 
@@ -71,7 +71,6 @@ class HttpServer:
         self.refusal = refusal
         self.on_event = on_event
         self.parser = HeadParser()
-        self.requests_in_flight = 0
         self.requests_total = 0
         self.refused_total = 0
         self.stopping = False
@@ -87,7 +86,7 @@ class HttpServer:
         """The server's figures."""
         return HttpStatistics(
             connections=len(self._connections),
-            requests_in_flight=self.requests_in_flight,
+            requests_in_flight=self.ticker.departures.at_work,
             connections_total=self._connections_total,
             requests_total=self.requests_total,
             refused_total=self.refused_total,
@@ -106,6 +105,7 @@ class HttpServer:
         try:
             async with trio.open_nursery() as helpers:
                 helpers.start_soon(self._sweep)
+                helpers.start_soon(self.ticker.departures.run)
                 async with trio.open_nursery() as connections:
                     self._scope = connections.cancel_scope
                     for listener in listeners:

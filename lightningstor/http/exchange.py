@@ -8,7 +8,8 @@ the same object in `scope["extensions"]["lightningstor.exchange"]`. What it may 
 
 `async receive_some(max_bytes: int = 1 MiB) -> bytes`
     the next piece of the request body, at most `max_bytes` long, b"" at its end. Raises `ClientGone` when the body
-    will not be complete. `receive_now` and `wait_more` are the same for who receives into memory of his own.
+    will not be complete. `receive_now` and `wait_more` are the same for who receives into memory of his own, and
+    `receive_whole` gives a small body that came with the head.
 
 `async respond(status: int, headers, body: bytes | bytearray | memoryview = b"", more_body: bool = False, lines=b"")`
     the whole answer, or with `more_body` its start, in one call and one write. `headers` as in ASGI: pairs of bytes,
@@ -113,6 +114,21 @@ class Exchange(msgspec.Struct, eq=False):
         except ClientGone as gone:
             self.fault = gone
             raise
+
+    def receive_whole(self) -> bytes | None:
+        """The whole body, where it came with the head, as a small one does; None: the other ways have it."""
+        body = self._connection.buffer
+        left = self._left
+        if not 0 < left <= len(body):
+            return None
+        if left == len(body):
+            self._connection.buffer = b""
+        else:
+            body, self._connection.buffer = body[:left], body[left:]
+        self._left = 0
+        self._unasked = False
+        self.body_done = True
+        return body
 
     def receive_now(self, buffer: memoryview) -> int:
         """Put what has come of the body into `buffer`, from its start; how many bytes. 0: `wait_more` first.

@@ -103,12 +103,12 @@ class SocketWire:
         waiting: what the reading side waits for (for `sweep`).
         read_deadline: in ticker time; inf when there is none.
         received: bytes read so far.
+        departures: of its server.
         broken: a write was cut short, or the client has reset the connection: nothing more can be sent.
     """
 
     __slots__ = (
         "_blocked",
-        "_departures",
         "_eager",
         "_fd",
         "_held",
@@ -123,6 +123,7 @@ class SocketWire:
         "_unyielded",
         "_write_deadline",
         "broken",
+        "departures",
         "read_deadline",
         "received",
         "waiting",
@@ -134,7 +135,7 @@ class SocketWire:
         self._recv = sock.recv
         self._send = sock.send
         self._ticker = ticker
-        self._departures = ticker.departures
+        self.departures = ticker.departures
         self._held: Bytes | None = None
         self._limits = limits
         self._blocked = False
@@ -152,8 +153,8 @@ class SocketWire:
     async def wait_read(self, limit: int) -> bytes:
         """See `Wire.wait_read`. Always a checkpoint."""
         self._unyielded = 0
-        if self._eager > 0:
-            departures = self._departures
+        if self._eager > 0 or self._held is not None:
+            departures = self.departures
             round_number = departures.leave()
             try:
                 await trio.lowlevel.checkpoint()
@@ -172,8 +173,6 @@ class SocketWire:
                 self.received += len(data)
                 return data
         else:
-            if self._held is not None:
-                await self._write_held()
             self._eager -= 1
             if self._eager < -_EAGER_PAUSE:
                 self._eager = 1
@@ -239,8 +238,8 @@ class SocketWire:
 
     async def write_last(self, data: bytes) -> None:
         """See `Wire.write_last`. What is held leaves before anything else is written, or waited for, on this wire."""
-        departures = self._departures
-        if departures.due > 0 and self._held is None and not self.broken and len(data) <= _HELD_MAX:
+        departures = self.departures
+        if departures.open and self._held is None and not self.broken and len(data) <= _HELD_MAX:
             self._held = data
             departures.hold(self)
         else:

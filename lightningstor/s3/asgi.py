@@ -55,6 +55,9 @@ class AsgiExchange:
                 return piece
         return b""
 
+    def receive_whole(self) -> None:
+        """None: `receive_some` has the body."""
+
     def receive_now(self, buffer: memoryview) -> int:
         """Nothing: ASGI's servers bring the body in memory of their own."""
         return 0

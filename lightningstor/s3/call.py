@@ -52,6 +52,10 @@ class Exchange(Protocol):
         """The next piece of the body; empty at its end. Raises ConnectionError: it will not be complete."""
         ...
 
+    def receive_whole(self) -> bytes | None:
+        """The whole body, if all of it has come and nothing was taken; None: the other ways have it."""
+        ...
+
     def receive_now(self, buffer: memoryview, /) -> int:
         """What has come of the body, into `buffer`; how many bytes. 0: `wait_more` first. Raises as above."""
         ...

@@ -121,6 +121,14 @@ class DirectSource:
 
     __slots__ = ()
 
+    def receive_whole(self) -> bytes | None:
+        """All the content, if it is here and nothing of it was received yet; None: the other ways have it.
+
+        Raises:
+            StoreError: as `BodySource.receive` does.
+        """
+        raise NotImplementedError
+
     def receive_now(self, room: memoryview) -> int:
         """Put the next content that has come into `room`, from its start; how many bytes. 0: call `wait_more` first.
 

@@ -66,10 +66,11 @@ class StoreContext:
     accounts: Accounts
     latches: Latches = field(factory=Latches)
     pins: Pins = field(factory=Pins)
+    inline_max: int = field(init=False)
+    """The largest body that goes into the metadata transaction, in bytes."""
 
-    @property
-    def inline_max(self) -> int:
-        """The largest body that goes into the metadata transaction, in bytes."""
+    @inline_max.default
+    def _(self) -> int:
         return min(self.limits.max_inline_bytes, self.kv.capabilities.inline_body_max)
 
 

@@ -39,22 +39,20 @@ async def ingest(ctx: StoreContext, body: BodySource, checksum_algorithm: str, l
     """
     wanted = {"md5", checksum_algorithm.lower(), *body.algorithms}
     pieces: list[bytes] = []
-    held = 0
-    inline_max = ctx.inline_max
-    announced = body.size
+    announced, inline_max = body.size, ctx.inline_max
     if announced is None or announced <= inline_max:
-        while held <= inline_max:
-            piece = await body.receive()
-            if not piece:
-                data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                digests = digest_inline(wanted, data) if held <= INLINE_MAX else await _digests_of(ctx, data, wanted)
-                _check(body, digests)
-                return _staged_inline(ctx, data, digests, checksum_algorithm)
-            # A view is good only until the next call, and this piece may have to wait for many.
-            pieces.append(bytes(piece))
-            held += len(piece)
-            if held > limit:
-                raise EntityTooLarge(held, limit)
+        data = None
+        if announced is not None and isinstance(body, DirectSource):
+            data = body.receive_whole()
+        if data is None:
+            data = await _receive_small(body, inline_max, limit, pieces)
+        if data is not None:
+            if len(data) > limit:
+                raise EntityTooLarge(len(data), limit)
+            small = len(data) <= INLINE_MAX
+            digests = digest_inline(wanted, data) if small else await _digests_of(ctx, data, wanted)
+            _check(body, digests)
+            return _staged_inline(ctx, data, digests, checksum_algorithm)
     pipeline = DigestPipeline(wanted, ctx.world)
     data_id = ctx.data_ids.draw()
     writer = ctx.chunks.writer(data_id, size=announced, digests=pipeline)
@@ -66,6 +64,21 @@ async def ingest(ctx: StoreContext, body: BodySource, checksum_algorithm: str, l
         await writer.abort()
         raise
     return _staged_chunks(writer, data_id, refs, digests, checksum_algorithm)
+
+
+async def _receive_small(body: BodySource, most: int, limit: int, pieces: list[bytes]) -> bytes | None:
+    """The content; None if it has more than `most` bytes: then `pieces` hold what was received."""
+    held = 0
+    while held <= most:
+        piece = await body.receive()
+        if not piece:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # A view is good only until the next call, and this piece may have to wait for many.
+        pieces.append(bytes(piece))
+        held += len(piece)
+        if held > limit:
+            raise EntityTooLarge(held, limit)
+    return None
 
 
 async def _digests_of(ctx: StoreContext, data: bytes, wanted: set[str]) -> dict[str, bytes]:

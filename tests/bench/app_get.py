@@ -34,7 +34,7 @@ PAYLOAD = bytes(range(256)) * 16
 Request = Callable[[], Awaitable[None]]
 
 
-class _Wire(SocketWire):
+class BenchWire(SocketWire):
     """A socket that has one request to read, and takes what is written to it."""
 
     def __init__(self, ticker: Ticker, limits: HttpLimits) -> None:
@@ -65,7 +65,7 @@ def signed_request(client: Client, method: str, path: str, query: str = "", body
     target = f"{path}?{query}" if query else path
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     server = HttpServer(client.app)
-    wire = _Wire(server.ticker, server.limits)
+    wire = BenchWire(server.ticker, server.limits)
     wire.incoming = "\r\n".join((*lines, "", "")).encode() + body
     connection = Connection(server, wire, ("127.0.0.1", 50_000), ("127.0.0.1", 9000), None)
 

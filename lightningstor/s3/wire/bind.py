@@ -47,6 +47,9 @@ _CHECKSUMS: Final = tuple(
         "crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5", "xxhash64", "xxhash3", "xxhash128",
     )
 )  # fmt: skip
+# Of the body: the payload's plan reads them and the body is held against them, so there is nothing to bind. Almost every
+# PUT has one, and without it most have no header left that must be looked at one by one.
+_OF_BODY: Final = frozenset({b"content-length", b"content-md5"})
 # Conditions and ranges that would change what a writing request does. Where an operation does not model one, it is
 # refused: a conditional write that is not conditional loses data.
 _CONDITIONS: Final = ("if-match", "if-none-match", "if-unmodified-since", "content-range")
@@ -196,7 +199,8 @@ class _Binder:
 
     def _add(self, attribute: str, member: Member) -> None:
         if member.location == Location.HEADER:
-            self.headers[member.wire.lower().encode()] = (attribute, member.wire, _converter(member))
+            name = member.wire.lower().encode()
+            self.headers[name] = _UNDERSTOOD if name in _OF_BODY else (attribute, member.wire, _converter(member))
         elif member.location == Location.QUERY:
             self.query[member.wire] = (attribute, member.wire, _converter(member))
         elif member.location == Location.HEADERS:
