@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import trio
 from attrs import frozen
+from msgspec import Struct
 
 from lightningstor.errors import StorageFull, StorageReadOnly, StoreClosed
 from lightningstor.kv.api import Applied, Outcome, Row, Txn, TxnConflict, TxnUndetermined
@@ -46,24 +47,21 @@ class CommitLimits:
     batch_bytes: int = 8 * 1_048_576
 
 
-class _Queued:
+class _Queued(Struct, eq=False):
     """A transaction on its way, and the task that sleeps for it.
 
     waiting ──the writer takes it──▶ taken ──the writer settles it──▶ outcome, the task wakes
        └─────the task is cancelled──▶ withdrawn
     """
 
-    __slots__ = ("keys", "outcome", "queue", "size", "taken", "task", "txn", "withdrawn")
-
-    def __init__(self, txn: Txn, size: int, keys: list[bytes], task: trio.lowlevel.Task, queue: GroupCommit) -> None:
-        self.txn = txn
-        self.size = size
-        self.keys = keys
-        self.task = task
-        self.queue = queue
-        self.taken = False
-        self.withdrawn = False
-        self.outcome: Outcome | Exception | None = None
+    txn: Txn
+    size: int
+    keys: list[bytes]
+    task: trio.lowlevel.Task
+    queue: GroupCommit
+    taken: bool = False
+    withdrawn: bool = False
+    outcome: Outcome | Exception | None = None
 
     def abort(self, _raise_cancel: Any) -> trio.lowlevel.Abort:
         """The caller is cancelled: it may go as long as the writer has not taken the transaction."""
@@ -147,7 +145,8 @@ class GroupCommit:
         self._depth += 1
         if self._waiting_for_room:
             self._admit()
-        self._wake_writer()
+        if self._sleeper is not None:
+            self._wake_writer()
         await trio.lowlevel.wait_task_rescheduled(queued.abort)
         outcome = queued.outcome
         if isinstance(outcome, Exception):

@@ -9,7 +9,7 @@ log into file ─────▶ connection of its own, thread hops             
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -58,6 +58,13 @@ class SqliteKv:
         self.is_newest: Callable[[Row], bool] = cache.holds
         """As `Kv.is_newest`: True while the row is cached, False from when a transaction that writes it is queued."""
         self._commits = commits
+        self.commit: Callable[[Txn], Awaitable[Outcome]] = commits.commit
+        """As `Kv.commit`.
+
+        Raises:
+            StorageFull, StorageReadOnly, StoreClosed
+            ValueError: the transaction adds to a row that is no counter; nothing happened.
+        """
         self._checkpointer = checkpointer
 
     @property
@@ -101,15 +108,6 @@ class SqliteKv:
     def snapshot(self) -> AbstractAsyncContextManager[KvReads]:
         """The reads, all as of one moment. It holds a connection, and keeps the log from being started over."""
         return self._scans.snapshot()
-
-    async def commit(self, txn: Txn) -> Outcome:
-        """As `Kv.commit`.
-
-        Raises:
-            StorageFull, StorageReadOnly, StoreClosed
-            ValueError: the transaction adds to a row that is no counter; nothing happened.
-        """
-        return await self._commits.commit(txn)
 
     async def reclaim(self, max_bytes: int) -> int:
         """Give free space within the file back to the file system; at most so much, since commits wait meanwhile.

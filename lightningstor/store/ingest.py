@@ -5,7 +5,7 @@ A small body stays in memory and goes into the metadata transaction; a larger on
 
 from __future__ import annotations
 
-import base64
+from binascii import b2a_base64
 from collections.abc import Sequence
 
 from lightningstor.chunks.digest import INLINE_MAX, DigestPipeline, digest_inline
@@ -129,7 +129,7 @@ def _check(body: BodySource, digests: dict[str, bytes]) -> None:
 
 
 def _checksum(algorithm: str, digests: dict[str, bytes]) -> ObjectChecksum:
-    return ObjectChecksum(algorithm, base64.b64encode(digests[algorithm.lower()]).decode())
+    return ObjectChecksum(algorithm, b2a_base64(digests[algorithm.lower()], newline=False).decode())
 
 
 def _staged_inline(ctx: StoreContext, data: bytes, digests: dict[str, bytes], algorithm: str) -> Staged:

@@ -19,7 +19,7 @@ from lightningstor.model.codec import OBJECT_VERSION, encode
 from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, BodyRef, Bucket, GcEntry, ObjectVersion
 from lightningstor.store.api import WriteConditions, Written
 from lightningstor.store.catalog import BucketCatalog, Located
-from lightningstor.store.context import StoreContext
+from lightningstor.store.context import StoreContext, commit
 from lightningstor.store.staging import Staged, commit_staged
 from lightningstor.store.usage import Account
 
@@ -142,15 +142,21 @@ async def publish(
     key: str,
     publication: Publication,
     conditions: WriteConditions,
+    located: Located | None = None,
 ) -> Written:
     """Make a new current version, or change nothing.
+
+    Args:
+        located: the bucket as the caller has found it; None: it is looked up. If it has changed since, the commit
+            says so.
 
     Raises:
         NoSuchBucket, NoSuchKey, PreconditionFailed, Contention, StorageReadOnly, StorageFull
         QuotaExceeded, EntityTooLarge: a quota forbids it.
         CommitUndetermined: it may or may not have happened; what was staged must stay.
     """
-    located = await catalog.locate(bucket)
+    if located is None:
+        located = await catalog.locate(bucket)
     row_key = located.object_key(key)
     latches = ctx.latches
     if not latches.acquire_nowait(row_key):
@@ -185,7 +191,8 @@ async def _attempt(
     bucket = located.bucket
     row = await ctx.kv.get(row_key)
     current = decode_current(row)
-    check_conditions(conditions, current, bucket.name, key)
+    if conditions.if_none_match or conditions.if_match is not None:
+        check_conditions(conditions, current, bucket.name, key)
     is_null = bucket.versioning != ENABLED
     version_id = ctx.ids.version_id(None if current is None else current.version_id)
     new = publication.build(version_id, is_null, current)
@@ -208,7 +215,11 @@ async def _attempt(
     account = ctx.accounts.of(bucket)
     if publication.sized:
         account.check_object_size(new.size)
-    outcome = await commit_staged(ctx.kv, parts.txn(account), publication.staged)
+    txn, staged = parts.txn(account), publication.staged
+    if staged is None or staged.writer is None:
+        outcome = await commit(ctx.kv, txn)
+    else:
+        outcome = await commit_staged(ctx.kv, txn, staged)
     if isinstance(outcome, Applied):
         return Written(bucket, new)
     if outcome.ceiling is not None:

@@ -17,7 +17,7 @@ from lightningstor.store.publish import Publication, check_conditions, decode_cu
 from lightningstor.store.staging import Staged
 from lightningstor.store.tags import check_metadata, check_object_tags
 
-__all__ = ["Puts", "publish_staged"]
+__all__ = ["Puts"]
 
 
 @define
@@ -57,22 +57,15 @@ class Puts:
         if account.ceilings:
             await check_announced_object(ctx, located, account, key, body.size)
         staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, size_limit)
+        publication = _publication(ctx, draft, staged)
         if staged.writer is None:
-            return await publish_staged(ctx, self.catalog, bucket, key, draft, staged, conditions)
+            return await publish(ctx, self.catalog, bucket, key, publication, conditions, located)
         async with staged:
-            return await publish_staged(ctx, self.catalog, bucket, key, draft, staged, conditions)
+            return await publish(ctx, self.catalog, bucket, key, publication, conditions)
 
 
-async def publish_staged(
-    ctx: StoreContext,
-    catalog: BucketCatalog,
-    bucket: str,
-    key: str,
-    draft: ObjectDraft,
-    staged: Staged,
-    conditions: WriteConditions,
-) -> Written:
-    """Publish received bytes under the key."""
+def _publication(ctx: StoreContext, draft: ObjectDraft, staged: Staged) -> Publication:
+    """Received bytes under a key."""
 
     def build(version_id: str, is_null: bool, _: ObjectVersion | None) -> ObjectVersion:
         return ObjectVersion(
@@ -92,4 +85,4 @@ async def publish_staged(
             body=staged.body,
         )
 
-    return await publish(ctx, catalog, bucket, key, Publication(build, staged.puts, staged=staged), conditions)
+    return Publication(build, staged.puts, staged=staged)

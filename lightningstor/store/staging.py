@@ -69,14 +69,12 @@ class Staged(Struct):
         return self._committing and not isinstance(error, StoreError | trio.Cancelled)
 
 
-async def commit_staged(kv: Kv, txn: Txn, staged: Staged | None) -> Applied | TxnConflict:
-    """Commit a transaction that refers to staged bytes.
+async def commit_staged(kv: Kv, txn: Txn, staged: Staged) -> Applied | TxnConflict:
+    """Commit a transaction that refers to bytes staged outside of it.
 
     Raises:
         CommitUndetermined
     """
-    if staged is None or staged.writer is None:
-        return await commit(kv, txn)
     staged.committing()
     outcome = await commit(kv, txn)
     staged.settled(applied=isinstance(outcome, Applied))

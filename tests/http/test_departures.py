@@ -165,3 +165,38 @@ async def test_a_cancelled_connection_counts_as_resumed(wires: Wires) -> None:
         await wires.make()[0].wait_read(100)
     await wire.write_last(b"again")
     assert arrived(client) == b"again"
+
+
+async def test_answers_of_several_at_work_leave_in_the_next_round(wires: Wires) -> None:
+    """Whom one commit resumes together nobody counts as due; what they answer is held all the same, for a round."""
+    departures = wires.departures
+    pairs = [wires.make() for _ in range(3)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(departures.run)
+        await trio.testing.wait_all_tasks_blocked()
+        departures.at_work = 3
+        for _ in range(2):  # the second time the task was asleep again
+            for wire, _ in pairs:
+                await wire.write_last(b"answer")
+            assert [arrived(client) for _, client in pairs] == [b"", b"", b""]
+            await trio.testing.wait_all_tasks_blocked()
+            assert [arrived(client) for _, client in pairs] == [b"answer"] * 3
+        departures.at_work = 1
+        await pairs[0][0].write_last(b"alone")
+        assert arrived(pairs[0][1]) == b"alone"
+        nursery.cancel_scope.cancel()
+
+
+async def test_with_the_task_ended_nothing_is_held(wires: Wires) -> None:
+    """What it was to send leaves when it is cancelled, and from then on each answer at once."""
+    wire, client = wires.make()
+    wires.departures.at_work = 2
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wires.departures.run)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        await wire.write_last(b"answer")
+        assert arrived(client) == b""
+    assert arrived(client) == b"answer"
+    await wire.write_last(b"again")
+    assert arrived(client) == b"again"

@@ -356,7 +356,8 @@ def test_what_botocore_writes_is_bound_whole(operation: Operation) -> None:
     body = request["body"] if any(m.location == Location.PAYLOAD for m in shape.members.values()) else None
     bound = bind(operation, params.get("Bucket"), params.get("Key"), query, headers, body or None)
     expected = dict(params)
-    expected.pop("Body", None)
+    for name in ("Body", "ContentLength", "ContentMD5"):  # `payload` and the body's own checks read those
+        expected.pop(name, None)
     for name, value in params.items():
         if isinstance(value, datetime.datetime):  # bound as the text that came
             wire = shape.members[attribute_of(name)].wire

@@ -47,8 +47,8 @@ _CHECKSUMS: Final = tuple(
         "crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5", "xxhash64", "xxhash3", "xxhash128",
     )
 )  # fmt: skip
-# Of the body: the payload's plan reads them and the body is held against them, so there is nothing to bind. Almost every
-# PUT has one, and without it most have no header left that must be looked at one by one.
+# Of the body: the payload's plan reads them and the body is held against them, so there is nothing to bind. Almost
+# every PUT has one, and most have no other header left that must be looked at one by one.
 _OF_BODY: Final = frozenset({b"content-length", b"content-md5"})
 # Conditions and ranges that would change what a writing request does. Where an operation does not model one, it is
 # refused: a conditional write that is not conditional loses data.
