@@ -138,25 +138,22 @@ def free_body(ctx: StoreContext, body: BodyRef | None) -> list[Put]:
 async def publish(
     ctx: StoreContext,
     catalog: BucketCatalog,
-    bucket: str,
+    bucket: str | Located,
     key: str,
     publication: Publication,
     conditions: WriteConditions,
-    located: Located | None = None,
 ) -> Written:
     """Make a new current version, or change nothing.
 
     Args:
-        located: the bucket as the caller has found it; None: it is looked up. If it has changed since, the commit
-            says so.
+        bucket: its name; or as it was located before. Where it has changed since, the first try is in vain.
 
     Raises:
         NoSuchBucket, NoSuchKey, PreconditionFailed, Contention, StorageReadOnly, StorageFull
         QuotaExceeded, EntityTooLarge: a quota forbids it.
         CommitUndetermined: it may or may not have happened; what was staged must stay.
     """
-    if located is None:
-        located = await catalog.locate(bucket)
+    located = bucket if isinstance(bucket, Located) else await catalog.locate(bucket)
     row_key = located.object_key(key)
     latches = ctx.latches
     if not latches.acquire_nowait(row_key):
@@ -169,11 +166,11 @@ async def publish(
                 if written is not None:
                     return written
             if attempts is None:
-                attempts = Attempts(ctx, f"{bucket}/{key}")
+                attempts = Attempts(ctx, f"{located.bucket.name}/{key}")
             await attempts.pause()
-            again = await catalog.locate(bucket)
+            again = await catalog.locate(catalog.naming.reference(located.bucket))
             if again.bucket.bucket_id != located.bucket.bucket_id:
-                raise NoSuchBucket(bucket)
+                raise NoSuchBucket(located.bucket.name)
             located = again
     finally:
         latches.release(row_key)

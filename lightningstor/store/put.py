@@ -9,7 +9,7 @@ from lightningstor.model.codec import RECORD_FORMAT
 from lightningstor.model.records import ObjectVersion
 from lightningstor.store.announced import check_announced_object
 from lightningstor.store.api import BodySource, ObjectDraft, WriteConditions, Written
-from lightningstor.store.catalog import BucketCatalog
+from lightningstor.store.catalog import BucketCatalog, Located
 from lightningstor.store.context import StoreContext
 from lightningstor.store.ingest import ingest
 from lightningstor.store.multipart import DEFAULT_ALGORITHM
@@ -28,12 +28,15 @@ class Puts:
     catalog: BucketCatalog
 
     async def put(
-        self, bucket: str, key: str, draft: ObjectDraft, body: BodySource, conditions: WriteConditions
+        self, bucket: str | Located, key: str, draft: ObjectDraft, body: BodySource, conditions: WriteConditions
     ) -> Written:
         """Store an object. When this returns, data, name and metadata are on stable storage.
 
         Cancelled, or with any error but CommitUndetermined: the old object stays as it was, and no byte of the new
         one is left.
+
+        Args:
+            bucket: its name; or the bucket itself where it was located just before, for the same request.
 
         Raises:
             NoSuchBucket, MetadataTooLarge, InvalidTag, EntityTooLarge, PreconditionFailed, NoSuchKey (If-Match)
@@ -41,7 +44,7 @@ class Puts:
             StorageFull, StorageReadOnly, CommitUndetermined
         """
         ctx, limits = self.ctx, self.ctx.limits
-        located = await self.catalog.locate(bucket)
+        located = bucket if isinstance(bucket, Located) else await self.catalog.locate(bucket)
         if draft.metadata:
             check_metadata(draft.metadata, limits)
         if draft.tags:
@@ -53,15 +56,15 @@ class Puts:
         if conditions.if_none_match or conditions.if_match is not None:
             # Advice only: it saves the upload. The publish decides.
             row = await ctx.kv.get(located.object_key(key))
-            check_conditions(conditions, decode_current(row), bucket, key)
+            check_conditions(conditions, decode_current(row), located.bucket.name, key)
         if account.ceilings:
             await check_announced_object(ctx, located, account, key, body.size)
         staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, size_limit)
         publication = _publication(ctx, draft, staged)
         if staged.writer is None:
-            return await publish(ctx, self.catalog, bucket, key, publication, conditions, located)
+            return await publish(ctx, self.catalog, located, key, publication, conditions)
         async with staged:
-            return await publish(ctx, self.catalog, bucket, key, publication, conditions)
+            return await publish(ctx, self.catalog, located, key, publication, conditions)
 
 
 def _publication(ctx: StoreContext, draft: ObjectDraft, staged: Staged) -> Publication:

@@ -17,7 +17,7 @@ async def put_object(call: Call, request: dto.PutObjectRequest) -> Reply:
     body = call.body
     assert body is not None
     written = await call.endpoint.store.puts.put(
-        request.bucket,
+        call.located,
         request.key,
         draft_of(call, request, body.checksum_algorithm),
         body,
