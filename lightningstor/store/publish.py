@@ -210,7 +210,7 @@ async def _attempt(
     if bucket.versioning == SUSPENDED and not (current is not None and current.is_null):
         await _replace_older_null(ctx, parts, bucket, key)
     account = ctx.accounts.of(bucket)
-    if publication.sized:
+    if publication.sized and account.max_object_size is not None:
         account.check_object_size(new.size)
     txn, staged = parts.txn(account), publication.staged
     if staged is None or staged.writer is None:

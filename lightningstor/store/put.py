@@ -50,15 +50,15 @@ class Puts:
         if draft.tags:
             check_object_tags(draft.tags, limits)
         account = ctx.accounts.of(located.bucket)
-        size_limit = account.object_size_limit(limits.max_put_size_bytes)
-        if body.size is not None and body.size > size_limit:
-            raise EntityTooLarge(body.size, size_limit)
+        size_limit, announced = account.object_size_limit(limits.max_put_size_bytes), body.size
+        if announced is not None and announced > size_limit:
+            raise EntityTooLarge(announced, size_limit)
         if conditions.if_none_match or conditions.if_match is not None:
             # Advice only: it saves the upload. The publish decides.
             row = await ctx.kv.get(located.object_key(key))
             check_conditions(conditions, decode_current(row), located.bucket.name, key)
         if account.ceilings:
-            await check_announced_object(ctx, located, account, key, body.size)
+            await check_announced_object(ctx, located, account, key, announced)
         staged = await ingest(ctx, body, draft.checksum_algorithm or DEFAULT_ALGORITHM, size_limit)
         publication = _publication(ctx, draft, staged)
         if staged.writer is None:
