@@ -63,7 +63,6 @@ _NO_HEADERS: Final = frozenset(
 ).union(_CHECKSUMS)
 
 _UNDERSTOOD: Final = object()  # a header with nothing to bind
-_LENGTH: Final = b"content-length"
 
 Convert = Callable[[str, str], Any]
 
@@ -173,7 +172,6 @@ class _Binder:
         "safe",
         "scope",
         "understood",
-        "understood_with_length",
     )
 
     def __init__(self, operation: Operation) -> None:
@@ -195,7 +193,6 @@ class _Binder:
         for attribute, member in shape.members.items():
             self._add(attribute, member)
         self.understood = frozenset(name for name, rule in self.headers.items() if rule is _UNDERSTOOD)
-        self.understood_with_length = self.understood | {_LENGTH}
 
     def _add(self, attribute: str, member: Member) -> None:
         if member.location == Location.HEADER:
@@ -213,10 +210,8 @@ class _Binder:
 
     def bind(self, values: dict[str, Any], query: Mapping[str, str], headers: Mapping[bytes, bytes]) -> None:
         """Put what is there into `values`, by attribute."""
-        names = headers.keys()
-        if not names <= self.understood:  # compared in C, for the plainest of requests
-            plain = names <= self.understood_with_length  # the plainest with a body
-            self._bind_headers(values, {_LENGTH: headers[_LENGTH]} if plain else headers)
+        if not headers.keys() <= self.understood:  # in C, for the plainest of requests
+            self._bind_headers(values, headers)
         if query:
             self._bind_query(values, query, headers)
         for attribute, member in self.required:

@@ -92,12 +92,11 @@ def requested_checksum(headers: Mapping[bytes, bytes]) -> Checksum | None:
     if headers.keys() <= _PLAIN:
         return None
     found: bytes | None = None
-    if HEADER_PREFIX in b"\n".join(headers):  # in C: most requests have none
-        for header in headers:
-            if header.startswith(HEADER_PREFIX) and header not in _DIRECTIVES:
-                if found is not None:
-                    raise InvalidRequest(SEVERAL_CHECKSUMS)
-                found = header
+    for header in headers:
+        if header.startswith(HEADER_PREFIX) and header not in _DIRECTIVES:
+            if found is not None:
+                raise InvalidRequest(SEVERAL_CHECKSUMS)
+            found = header
     checksum = None if found is None else _checksum_in(found, headers[found])
     announced = headers.get(b"x-amz-sdk-checksum-algorithm")
     if announced is not None:
