@@ -9,10 +9,10 @@ log into file ─────▶ connection of its own, thread hops             
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import trio
@@ -58,7 +58,7 @@ class SqliteKv:
         self.is_newest: Callable[[Row], bool] = cache.holds
         """As `Kv.is_newest`: True while the row is cached, False from when a transaction that writes it is queued."""
         self._commits = commits
-        self.commit: Callable[[Txn], Awaitable[Outcome]] = commits.commit
+        self.commit: Callable[[Txn], Coroutine[Any, Any, Outcome]] = commits.commit
         """As `Kv.commit`.
 
         Raises:
