@@ -30,7 +30,9 @@ form; `make proof` runs those of this page in full, prints the figure of each an
 long that took. Alone: `python -m pytest --proof-full TEST`, with a name from below. A test without a longer form is
 the same in both.
 
-"Held" is what the line promises. "In part" says what no test here shows.
+"Held" is what the line promises. "In part" says what no test here shows. Of the numbers, 3 (a start with 1,000,000
+objects), 8 (a scrub that finds planted faults), 9 (500 crashes in collection), 12 (a backup while writing), 13 (random
+operations with crashes) and 14 (linearizability under 100,000 operations) are not here: nothing holds them yet.
 """
 
 
@@ -136,10 +138,15 @@ class ProofRun:
         for proof in PROOFS:
             ran = [test for test in proof.tests if test in self._outcomes]
             if ran:
-                yield f"{proof.number:>3} {self._counts(ran)}, {sum(self._seconds[test] for test in ran):.1f} s"
+                yield f"{proof.number:>3}  {proof.title}: {self._counts(ran)}, {self._time(ran):.1f} s"
         others = sorted(name for name in self._outcomes if name not in _NAMED)
         if others:
-            yield f"    others: {self._counts(others)}, {sum(self._seconds[test] for test in others):.1f} s"
+            yield f"     others: {self._counts(others)}, {self._time(others):.1f} s"
+        if self._outcomes:
+            yield f"     all: {self._counts(self._outcomes)}, {self._time(self._outcomes):.1f} s"
+
+    def _time(self, tests: Iterable[str]) -> float:
+        return sum(self._seconds[test] for test in tests)
 
     def _counts(self, tests: Iterable[str]) -> str:
         outcomes = [outcome for test in tests for outcome in self._outcomes[test].values()]

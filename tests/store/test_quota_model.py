@@ -255,7 +255,7 @@ def test_quotas_do_what_the_model_says(proof_full: bool, figure: Figure) -> None
     counts = [0, 0, 0]
 
     @settings(
-        max_examples=5_000 if proof_full else 250,
+        max_examples=1_500 if proof_full else 250,
         deadline=None,
         derandomize=not proof_full,
         suppress_health_check=list(HealthCheck),
