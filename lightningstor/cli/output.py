@@ -27,7 +27,7 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
-        return ", ".join(f"{key}={inner}" for key, inner in value.items())
+        return ", ".join(f"{key}={_text(key, inner)}" for key, inner in value.items())
     return str(value)
 
 
