@@ -1,8 +1,8 @@
 """One fsync of a directory for the chunks that were sealed in it meanwhile.
 
-A sync covers only the names that were there when it started. Who has sealed a chunk syncs the directory in the same
-hop, unless somebody is at it just then: that sync may have missed the name, so it joins the next, which serves
-everybody who has come by then.
+A sync covers only the names that were there when it started. So a seal that comes while one runs waits for its end and
+for the next, which serves everybody who has come by then. They wait in the thread that wrote the chunk: to leave it and
+to take another for the sync costs more than the sync.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import trio
-
 from lightningstor.chunks.errors import FULL, OUT_OF_DESCRIPTORS
-from lightningstor.ports import Blocking
 
 __all__ = ["DirectoryGroup", "GroupSync"]
 
@@ -26,56 +23,35 @@ class DirectoryGroup:
     could not write, and then a second sync succeeds without it.
     """
 
-    __slots__ = ("_failure", "_finished", "_running", "_started", "_turn", "members")
+    __slots__ = ("_failure", "_finished", "_running", "_started", "members")
 
     def __init__(self) -> None:
         self.members = 0
-        self._turn = trio.Lock()
         self._running = threading.Lock()
         self._started = 0
         self._finished = 0
         self._failure: OSError | None = None
 
-    def sync_now(self, sync: Callable[[], None]) -> bool:
-        """In a thread: call `sync` unless one runs; whether it did. If not, `join`.
+    def sync(self, sync: Callable[[], None]) -> None:
+        """In a thread: return when a sync that began after this call has ended, another's or our own by `sync`.
 
         Raises:
-            OSError: what `sync` raised, now or earlier.
-        """
-        if not self._running.acquire(blocking=False):
-            return False
-        try:
-            self._sync(sync)
-        finally:
-            self._running.release()
-        return True
-
-    async def join(self, blocking: Blocking, sync: Callable[[], None]) -> None:
-        """Return when a sync that began after this call has ended: another's, or else our own by calling `sync`.
-
-        Cancellation: may be cancelled while it waits for its turn. Raises what `sync_now` raises.
+            OSError: what `sync` raised, now or, if the device failed, earlier.
         """
         ticket = self._started + 1
-        async with self._turn:
-            if self._finished < ticket:
-                await blocking.run(self._sync_for, ticket, sync)
-
-    def _sync_for(self, ticket: int, sync: Callable[[], None]) -> None:
         with self._running:
-            if self._finished < ticket:
-                self._sync(sync)
-
-    def _sync(self, sync: Callable[[], None]) -> None:
-        if self._failure is not None:
-            raise OSError(self._failure.errno, self._failure.strerror)
-        self._started += 1
-        try:
-            sync()
-        except OSError as error:
-            if error.errno not in FULL and error.errno not in OUT_OF_DESCRIPTORS:
-                self._failure = error
-            raise
-        self._finished = self._started
+            if self._finished >= ticket:
+                return
+            if self._failure is not None:
+                raise OSError(self._failure.errno, self._failure.strerror)
+            self._started += 1
+            try:
+                sync()
+            except OSError as error:
+                if error.errno not in FULL and error.errno not in OUT_OF_DESCRIPTORS:
+                    self._failure = error
+                raise
+            self._finished = self._started
 
 
 class GroupSync:

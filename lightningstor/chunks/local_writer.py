@@ -43,10 +43,7 @@ class LocalChunkWriter:
         store = self._store
         try:
             with store.syncs.member(self._directory) as group:
-                checksum, synced = await store.blocking.run(self._finish, last, also, group)
-                if not synced:
-                    store.check_writable()
-                    await group.join(store.blocking, self._sync_directory)
+                checksum = await store.blocking.run(self._finish, last, also, group)
         except OSError as error:
             await self._give_up(error)
         self._ended = True
@@ -80,10 +77,7 @@ class LocalChunkWriter:
             self._sums.update(piece)
         self._store.disk.write(descriptor, pieces, start)
 
-    def _finish(
-        self, last: Sequence[Buffer], also: Callable[[], None] | None, group: DirectoryGroup
-    ) -> tuple[str, bool]:
-        """The checksum, and whether the directory is synced as well."""
+    def _finish(self, last: Sequence[Buffer], also: Callable[[], None] | None, group: DirectoryGroup) -> str:
         descriptor = self._open()
         disk = self._store.disk
         start = self._sums.size
@@ -97,7 +91,8 @@ class LocalChunkWriter:
         disk.sync(descriptor)
         self._descriptor = None
         disk.close(descriptor)
-        return checksum, group.sync_now(self._sync_directory)
+        group.sync(self._sync_directory)
+        return checksum
 
     def _sync_directory(self) -> None:
         self._store.disk.sync_directory(self._directory)

@@ -233,7 +233,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     def _end_body(self) -> None:
         self.body_done = True
-        self._connection.base.waiting = Waiting.NOTHING
+        self._connection.base.end_meter()
 
     async def receive(self) -> dict[str, Any]:
         """ASGI's `receive`: the next piece of the body; after its end, or its failure, `http.disconnect`.

@@ -344,6 +344,11 @@ class SocketWire:
         self._meter_mark = self.received
         self._meter_s = 0.0
 
+    def end_meter(self) -> None:
+        """The body is there. What comes next is a short answer, and another task's turn comes when it was sent."""
+        self.waiting = Waiting.NOTHING
+        self._unyielded = 0
+
     def sweep(self, elapsed_s: float) -> Waiting | None:
         """Wake whoever waits here past a limit, `elapsed_s` after the last sweep; says for what it waited."""
         now = self._ticker.now

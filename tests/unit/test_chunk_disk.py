@@ -205,8 +205,7 @@ class Syncs:
 async def seal(groups: GroupSync, blocking: Blocking, sync: Callable[[], None], done: Callable[[], None]) -> None:
     """What the sealing of a chunk does about the directory."""
     with groups.member("/d") as group:
-        if not await blocking.run(group.sync_now, sync):
-            await group.join(blocking, sync)
+        await blocking.run(group.sync, sync)
     done()
 
 
@@ -227,26 +226,6 @@ async def test_those_who_come_during_a_sync_share_the_next() -> None:
         assert (done, syncs.started) == (["first"], 2)
         syncs.end()
     assert (sorted(done[1:]), syncs.started) == ([0, 1, 2, 3, 4], 2)
-
-
-async def test_a_cancelled_member_leaves_the_others() -> None:
-    """Somebody who gives up while waiting neither syncs nor keeps the rest from it."""
-    groups, syncs, blocking = GroupSync(), Syncs(), ThreadBlocking(32)
-    done: list[object] = []
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("first"))
-        await syncs.wait_began()
-        nursery.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("second"))
-        await trio.sleep(0.02)
-        async with trio.open_nursery() as inner:
-            inner.start_soon(seal, groups, blocking, syncs.sync, lambda: done.append("cancelled"))
-            await trio.sleep(0.02)
-            inner.cancel_scope.cancel()
-        assert syncs.started == 1
-        syncs.end()
-        await syncs.wait_began()
-        syncs.end()
-    assert (sorted(done), syncs.started) == (["first", "second"], 2)
 
 
 async def test_nobody_tries_a_sync_again_that_has_failed() -> None:
