@@ -62,6 +62,8 @@ serve: $(SERVE)/installed ## a store on this machine, with well-known credential
 	@echo "    aws s3 cp README.md s3://demo/      # the bucket demo is made at the start"
 	@echo "    aws s3 ls s3://demo/"
 	@echo
+	@echo "  Or log in with these keys at http://127.0.0.1:9003, the web console."
+	@echo
 	@exec $(SERVE)/bin/lightningstor-server --dev --s3-addr $(ADDRESS) --data-dir $(DATA_DIR) --bucket demo
 
 test: $(VENV)/installed ## all tests, the clients from PyPI and Debian among them
