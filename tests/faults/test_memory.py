@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import select
 import socket
 import threading
@@ -152,6 +153,7 @@ def test_idle_connections_of_a_daemon(launch_daemon: StartDaemon, proof_full: bo
     """PROOF 23: idle connections, each of which has made a signed request, take 30 KiB each at most, and the p99 of a
     GET stays below twice what it was."""
     count = 9_900 if proof_full else 500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     daemon: RunningDaemon = launch_daemon("--bucket", "bucket", log_level="info")
     with ExitStack() as stack:
         client = stack.enter_context(connect(daemon))
