@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -72,6 +74,7 @@ def run_daemon(loaded: Loaded) -> int:
     """Run a daemon until a signal stops it; the exit code of the process."""
     config = loaded.config
     os.umask(0o077)  # whatever is stored is for this user alone
+    _take_all_descriptors()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     logs.configure(config.logging.level, config.logging.format)
     logger.info("LightningStor %s", __version__)
@@ -94,6 +97,13 @@ def run_daemon(loaded: Loaded) -> int:
         if config.server.ready_file is not None:
             remove_ready_file(config.server.ready_file)
     return 0
+
+
+def _take_all_descriptors() -> None:
+    """Have as many files and connections open as the system allows us, not the 1,024 that programs with select need."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS has a limit beyond its own limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _main(loaded: Loaded) -> None:

@@ -64,6 +64,15 @@ def test_a_daemon_without_descriptors(launch_daemon: StartDaemon, figure: Figure
     assert trio.run(partial(recount, scoped=False), daemon.data_dir) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are read by prlimit")
+def test_a_daemon_takes_all_descriptors(launch_daemon: StartDaemon) -> None:
+    """The soft limit that a shell sets does not hold for a daemon: 10,000 clients are more than 1,024."""
+    limited = ("sh", "-c", 'ulimit -Sn 256; exec "$0" "$@"', sys.executable, "-m", "lightningstor")
+    daemon: RunningDaemon = launch_daemon(command=limited)
+    soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard > 256
+
+
 def until_in_flight(daemon: RunningDaemon, count: int) -> None:
     """Until so many requests are at work."""
     deadline = time.monotonic() + 10
