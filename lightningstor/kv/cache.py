@@ -102,10 +102,10 @@ class RowCache:
         """A transaction was queued: the keys that it writes bypass the cache from now on; they are given back."""
         if not self.max_bytes:
             return []
+        queued, young, old, absent = self._queued, self._young, self._old, self._absent
         keys = [put.key for put in txn.puts]
         if txn.deletes:
             keys += txn.deletes
-        queued, young, old, absent = self._queued, self._young, self._old, self._absent
         for key in keys:
             if key in absent:
                 absent.remove(key)
@@ -135,11 +135,9 @@ class RowCache:
         """A transaction with these keys is settled, or was withdrawn."""
         queued = self._queued
         for key in keys:
-            left = queued[key] - 1
-            if left:
-                queued[key] = left
-            else:
-                del queued[key]
+            held = queued.pop(key)
+            if held > 1:
+                queued[key] = held - 1
 
     def renew(self, rows: Iterable[Row]) -> None:
         """These rows were committed just now, in the order of commits; their transactions have been released."""
@@ -165,7 +163,7 @@ class RowCache:
             if present.revision >= row.revision:
                 return
             self._young_bytes -= _size(present)
-        size = _size(row)
+        size = len(row.key) + len(row.value) + _ROW_OVERHEAD_BYTES
         half = self.max_bytes // 2
         if self._young_bytes + size > half:
             if size > half:

@@ -164,7 +164,7 @@ async def _handle(call: Call) -> Reply | Streamed:
             document = await read_document(call)
     request = bind(operation, call.named or call.bucket, call.key, call.query, call.headers, document)
     made = await HANDLERS[operation.name](call, request)
-    if isinstance(made, Reply | Streamed):
+    if isinstance(made, (Reply, Streamed)):
         return made
     call.version_id = getattr(made, "version_id", None)
     return Reply(*render(operation, made))

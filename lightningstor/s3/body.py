@@ -102,14 +102,17 @@ class RequestBody(DirectSource):
         self._ended = False
         self._pieces: deque[Buffer] = deque()
         self.size = plan.length
-        self.checksum_algorithm = checksum.algorithm if checksum is not None else plan.trailer_algorithm
-        algorithms: list[str] = []
-        if plan.sha256 is not None:
-            algorithms.append("sha256")
+        algorithm = None
+        if checksum is not None:
+            algorithm = checksum.algorithm
+        elif plan.trailer is not None:
+            algorithm = plan.trailer_algorithm
+        self.checksum_algorithm = algorithm
+        algorithms = [] if plan.sha256 is None else ["sha256"]
         if md5 is not None:
             algorithms.append("md5")
-        if self.checksum_algorithm is not None:
-            algorithms.append(self.checksum_algorithm.lower())
+        if algorithm is not None:
+            algorithms.append(algorithm.lower())
         self.algorithms: Sequence[str] = algorithms
         self._exchange = call.exchange
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 import trio
 from msgspec import Struct
 
-from lightningstor.errors import Contention, NoSuchBucket, NoSuchKey, PreconditionFailed
-from lightningstor.kv.api import ABSENT, Applied, Check, Put, Row, Txn, TxnConflict
+from lightningstor.errors import CommitUndetermined, Contention, NoSuchBucket, NoSuchKey, PreconditionFailed
+from lightningstor.kv.api import ABSENT, Applied, Check, Outcome, Put, Row, Txn, TxnConflict, TxnUndetermined
 from lightningstor.model import keys
 from lightningstor.model.codec import OBJECT_VERSION, encode
 from lightningstor.model.records import DISABLED, ENABLED, SUSPENDED, BodyRef, Bucket, GcEntry, ObjectVersion
 from lightningstor.store.api import WriteConditions, Written
 from lightningstor.store.catalog import BucketCatalog, Located
-from lightningstor.store.context import StoreContext, commit
+from lightningstor.store.context import StoreContext
 from lightningstor.store.staging import Staged, commit_staged
 from lightningstor.store.usage import Account
 
@@ -213,12 +213,15 @@ async def _attempt(
     if publication.sized and account.max_object_size is not None:
         account.check_object_size(new.size)
     txn, staged = parts.txn(account), publication.staged
+    outcome: Outcome
     if staged is None or staged.writer is None:
-        outcome = await commit(ctx.kv, txn)
+        outcome = await ctx.kv.commit(txn)
     else:
         outcome = await commit_staged(ctx.kv, txn, staged)
     if isinstance(outcome, Applied):
         return Written(bucket, new)
+    if isinstance(outcome, TxnUndetermined):
+        raise CommitUndetermined(outcome.reason)
     if outcome.ceiling is not None:
         raise account.exceeded(outcome)
     if publication.again is not None and any(check.key == outcome.key for check in publication.checks):
