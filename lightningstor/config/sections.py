@@ -148,7 +148,7 @@ class MetadataSettings(Section):
         "auto: sqlite, or memory where `storage.backend` is memory. chainfire is not in this version.",
     )
     chainfire_endpoints: tuple[str, ...] = option((), "Chainfire servers; not in this version.")
-    cache_bytes: int = option(32 * MIB, "Memory for the cache of records.", rule=Bounds(0))
+    cache_bytes: int = option(96 * MIB, "Memory for the cache of records.", rule=Bounds(0))
 
 
 @frozen(eq=False, repr=False)
