@@ -53,6 +53,7 @@ _CHUNKED_READ: Final = 256 * 1024
 _JOIN_BELOW: Final = 16 * 1024
 _BODYLESS: Final = frozenset((204, 304))
 _OURS: Final = frozenset((b"connection", b"date", b"transfer-encoding"))
+_FRAMING: Final = _OURS | {b"content-length"}
 _UNTIL_CLOSE: Final = -2
 _CHUNKED: Final = -1
 
@@ -106,6 +107,8 @@ class Exchange(msgspec.Struct, eq=False):
             raise self.fault
         if self._unasked:
             await self._ask()
+        if self._left > 0 and self._connection.buffer:  # all of a small body comes with its head
+            return self._take_buffered(max_bytes)
         base = self._connection.base
         if base.waiting is not Waiting.BODY:
             base.start_meter()
@@ -189,17 +192,22 @@ class Exchange(msgspec.Struct, eq=False):
         if not self._connection.buffer and not self.started:
             await self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    async def _take(self, max_bytes: int) -> bytes:
-        """A piece of a body with Content-Length."""
+    def _take_buffered(self, max_bytes: int) -> bytes:
+        """A piece of a body with Content-Length, out of what was read with the head."""
         limit = min(self._left, max_bytes)
         buffered = self._connection.buffer
-        if buffered:
-            piece = buffered[:limit]
-            self._connection.buffer = buffered[limit:]
-        else:
-            piece = await self._wire.read(limit)
-            if not piece:
-                raise _truncated()
+        piece = buffered[:limit]
+        self._connection.buffer = buffered[limit:]
+        self._left -= len(piece)
+        if not self._left:
+            self._end_body()
+        return piece
+
+    async def _take(self, max_bytes: int) -> bytes:
+        """A piece of a body with Content-Length, from the wire."""
+        piece = await self._wire.read(min(self._left, max_bytes))
+        if not piece:
+            raise _truncated()
         self._left -= len(piece)
         if not self._left:
             self._end_body()
@@ -301,10 +309,22 @@ class Exchange(msgspec.Struct, eq=False):
         if self.started:
             raise RuntimeError("the answer was started already")
         size = len(body)
-        if self.head.method == "HEAD" or status in _BODYLESS:
+        head = self.head
+        if head.method == "HEAD" or status in _BODYLESS:
             self._bodyless = True
-        lines += self._plan(dict(headers), size, more_body)
-        joined = self._owed >= size and size < _JOIN_BELOW
+        if (
+            size < _JOIN_BELOW
+            and self.keep_alive
+            and self.body_done
+            and not (more_body or self._bodyless or self._connection.stopping)
+            and head.version == "1.1"
+            and _FRAMING.isdisjoint([name for name, _ in headers])
+        ):  # most answers: nothing to decide
+            joined, self._owed = True, size
+            lines = b"%b%bcontent-length: %d\r\n" % (lines, self._connection.ticker.date.line, size)
+        else:
+            lines += self._plan(dict(headers), size, more_body)
+            joined = self._owed >= size and size < _JOIN_BELOW
         block = head_bytes(status, headers, lines, body if joined and not self._bodyless else b"")
         self.started = True
         if joined or self._bodyless:  # by far the most answers

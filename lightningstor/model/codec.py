@@ -64,7 +64,7 @@ class RecordCodec(Generic[T]):
             FormatTooNew: a newer version wrote it.
             BytesCorrupt: it is no such record.
         """
-        if value.startswith(b'{"v":1,'):
+        if value[:7] == b'{"v":1,':
             try:
                 return self._decode(value)
             except msgspec.MsgspecError as error:

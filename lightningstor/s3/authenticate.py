@@ -81,7 +81,7 @@ def _credential(call: Call, access_key_id: str) -> Credential:
 def _by_v4(call: Call, signed: sigv4.SignedRequest) -> None:
     endpoint = call.endpoint
     settings = endpoint.settings
-    credential = _credential(call, signed.access_key_id)
+    credential = _credential(call, signed.credential.access_key_id)
     key = sigv4.verify(
         signed,
         call.method,
@@ -90,10 +90,10 @@ def _by_v4(call: Call, signed: sigv4.SignedRequest) -> None:
         call.headers,
         credential.secret,
         endpoint.world.clock.now_ms(),
-        region=settings.region,
-        strict_region=settings.strict_region,
-        max_skew_ms=settings.clock_skew_ms,
-        hosts=endpoint.host_aliases if signed.expires_s is not None else (),
+        settings.region,
+        settings.strict_region,
+        settings.clock_skew_ms,
+        endpoint.host_aliases,
     )
     call.principal = credential.principal
     call.content_sha256 = signed.payload_hash

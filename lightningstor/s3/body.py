@@ -128,17 +128,23 @@ class RequestBody(DirectSource):
             IncompleteBody: the content is shorter or longer than announced, or the client left.
             SignatureDoesNotMatch, InvalidChunkSize, MalformedTrailer: in an aws-chunked body.
         """
-        decoder = self._decoder
-        if decoder is None:
-            piece = await self._next_piece()
-            self._received += len(piece)
-            if self.size is not None and (self._received > self.size or (not piece and self._received < self.size)):
-                raise IncompleteBody("the body does not have its announced length", self.size, self._received)
-            return piece
-        pieces = self._pieces
+        decoder, pieces = self._decoder, self._pieces
         while not pieces:
-            raw = await self._next_piece()
-            if not raw:
+            try:
+                raw = b"" if self._ended else await self._exchange.receive_some(_PIECE)
+            except ConnectionError as gone:
+                raise self._cut_short(gone) from gone
+            count = len(raw)
+            self._call.bytes_in += count
+            if not count:
+                self._ended = True
+            if decoder is None:
+                self._received = received = self._received + count
+                size = self.size
+                if size is not None and (received > size or (not count and received < size)):
+                    raise IncompleteBody("the body does not have its announced length", size, received)
+                return raw
+            if not count:
                 decoder.finish()
                 return b""
             pieces.extend(decoder.feed(raw))
@@ -188,18 +194,6 @@ class RequestBody(DirectSource):
         if getattr(gone, "status", None) == _TIMED_OUT:
             return RequestTimeout()
         return IncompleteBody("the request ended early", self.size, self._received)
-
-    async def _next_piece(self) -> Buffer:
-        if self._ended:
-            return b""
-        try:
-            piece = await self._exchange.receive_some(_PIECE)
-        except ConnectionError as gone:
-            raise self._cut_short(gone) from gone
-        if not piece:
-            self._ended = True
-        self._call.bytes_in += len(piece)
-        return piece
 
     def expected(self) -> Sequence[ExpectedDigest]:
         """After the end: what the content must hash to.

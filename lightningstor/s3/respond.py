@@ -20,19 +20,21 @@ _XML: Final = (b"content-type", b"application/xml")
 
 
 class Reply(Struct, eq=False):
-    """A whole answer."""
+    """A whole answer. `lines`: further headers, each with its CRLF, that hold nothing of a client's."""
 
     status: int
     headers: Headers
     body: Buffer = b""
+    lines: bytes = b""
 
 
 class Streamed(Struct, eq=False):
-    """An answer whose body is an object, or a range of one; `headers` hold its Content-Length."""
+    """An answer whose body is an object, or a range of one; `headers` hold its Content-Length. `lines`: as above."""
 
     status: int
     headers: Headers
     content: OpenObject
+    lines: bytes = b""
 
 
 Answer: TypeAlias = Reply | Streamed
@@ -40,15 +42,17 @@ Work: TypeAlias = Callable[[Call], Awaitable[Answer]]
 Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
 
 
-def _respond(call: Call, status: int, headers: Headers, body: Buffer, more_body: bool) -> Awaitable[None]:
+def _respond(
+    call: Call, status: int, headers: Headers, body: Buffer, more_body: bool, lines: bytes = b""
+) -> Awaitable[None]:
     """Send an answer, or its start, with the headers that every answer has."""
     call.status = status
     call.bytes_out += len(body)
     # On buckets only, as in S3: s3cmd, copying an object, sends back whatever a HEAD of it told.
     if call.key is None and call.found is not None:
         headers = [*headers, (b"x-amz-bucket-region", call.found.region.encode())]
-    common = b"x-amz-request-id: %b\r\n%b" % (call.request_id.encode(), call.endpoint.server_lines)
-    return call.exchange.respond(status, headers, body, more_body, common)
+    lines = b"%bx-amz-request-id: %b\r\n%b" % (lines, call.request_id.encode(), call.endpoint.server_lines)
+    return call.exchange.respond(status, headers, body, more_body, lines)
 
 
 async def send(call: Call, answer: Answer) -> None:
@@ -64,7 +68,7 @@ async def send(call: Call, answer: Answer) -> None:
 
 async def send_reply(call: Call, reply: Reply) -> None:
     """Send a whole answer, head and body in one write where the server can."""
-    await _respond(call, reply.status, reply.headers, b"" if call.method == "HEAD" else reply.body, False)
+    await _respond(call, reply.status, reply.headers, b"" if call.method == "HEAD" else reply.body, False, reply.lines)
 
 
 async def _send_stream(call: Call, answer: Streamed) -> None:
@@ -75,7 +79,7 @@ async def _send_stream(call: Call, answer: Streamed) -> None:
     """
     content = answer.content
     left = content.plan.length - len(content.first)
-    await _respond(call, answer.status, answer.headers, content.first, left > 0)
+    await _respond(call, answer.status, answer.headers, content.first, left > 0, answer.lines)
     while left > 0:
         piece = await content.next()
         if piece is None:

@@ -23,7 +23,6 @@ __all__ = ["get_object", "head_object"]
 ReadRequest: TypeAlias = dto.GetObjectRequest | dto.HeadObjectRequest
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
-_ACCEPT_RANGES: Final = (b"accept-ranges", b"bytes")
 _OVERRIDES: Final = (
     ("response_content_type", b"content-type"),
     ("response_content_disposition", b"content-disposition"),
@@ -50,25 +49,45 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
             status, headers = 200, _whole_head(request, found)
         else:
             status, headers = _selected_head(request, selection, found, opened.plan)
-        headers = _overridden(call, request, headers)
+        if call.raw_query:
+            headers = _overridden(request, headers)
+        lines = _lines(found.version)
     except BaseException:
         await opened.aclose()
         raise
     if opened.complete:
-        return Reply(status, headers, opened.first)
-    return Streamed(status, headers, opened)
+        return Reply(status, headers, opened.first, lines)
+    return Streamed(status, [_length(opened.plan.length), *headers], opened, lines)
 
 
 async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
     """What GetObject would answer, without the bytes."""
     objects = call.endpoint.store.objects
-    if not _is_particular(request):
+    if _is_particular(request):
+        selection = _selection(call, request)
+        found, plan = await selection.find(request.bucket, request.key, request.version_id)
+        length = plan.length
+        status, headers = _selected_head(request, selection, found, plan)
+    else:
         found = await objects.find(call.located, request.key, request.version_id)
-        return Reply(200, _overridden(call, request, _whole_head(request, found)))
-    selection = _selection(call, request)
-    found, plan = await selection.find(request.bucket, request.key, request.version_id)
-    status, headers = _selected_head(request, selection, found, plan)
-    return Reply(status, _overridden(call, request, headers))
+        length = found.version.size
+        status, headers = 200, _whole_head(request, found)
+    if call.raw_query:
+        headers = _overridden(request, headers)
+    return Reply(status, [_length(length), *headers], lines=_lines(found.version))
+
+
+def _length(length: int) -> tuple[bytes, bytes]:
+    """The header that tells how long a body is which is not at hand whole; else the server knows."""
+    return (b"content-length", b"%d" % length)
+
+
+def _lines(version: ObjectVersion) -> bytes:
+    """The headers that hold nothing of a client's, ready to be sent."""
+    return b'etag: "%b"\r\nlast-modified: %b\r\naccept-ranges: bytes\r\n' % (
+        version.etag.encode(),
+        http_time(version.created_at),
+    )
 
 
 def _is_particular(request: ReadRequest) -> bool:
@@ -99,7 +118,7 @@ def _selected_head(request: ReadRequest, selection: Selection, found: Found, pla
     if not selection.partial:
         return 200, _whole_head(request, found)
     version, part = found.version, selection.part
-    headers = _common_head(request, found, plan.length)
+    headers = _common_head(found)
     if plan.length:
         end = plan.offset + plan.length - 1
         headers.append((b"content-range", b"bytes %d-%d/%d" % (plan.offset, end, version.size)))
@@ -113,21 +132,16 @@ def _selected_head(request: ReadRequest, selection: Selection, found: Found, pla
 
 def _whole_head(request: ReadRequest, found: Found) -> HeaderList:
     version = found.version
-    headers = _common_head(request, found, version.size)
+    headers = _common_head(found)
     if request.checksum_mode is not None and version.checksum is not None:
         headers += checksum_headers(version.checksum)
     return headers
 
 
-def _common_head(request: ReadRequest, found: Found, length: int) -> HeaderList:
-    """The headers of an answer with `length` bytes. On the way of every GET, so it is written for speed."""
+def _common_head(found: Found) -> HeaderList:
+    """The headers of every answer besides `_lines`. On the way of every GET, so it is written for speed."""
     version = found.version
-    headers = [
-        (b"content-length", b"%d" % length),
-        (b"etag", b'"%b"' % version.etag.encode()),
-        (b"last-modified", http_time(version.created_at)),
-        _ACCEPT_RANGES,
-    ]
+    headers: HeaderList = []
     if version.content_type is not None:
         headers.append((b"content-type", header_value(version.content_type)))
     if found.bucket.versioning != DISABLED:
@@ -150,13 +164,11 @@ def _rarer_headers(version: ObjectVersion) -> HeaderList:
     return headers
 
 
-def _overridden(call: Call, request: ReadRequest, headers: HeaderList) -> HeaderList:
+def _overridden(request: ReadRequest, headers: HeaderList) -> HeaderList:
     """The headers with those replaced that the query's `response-…` parameters name.
 
     S3 takes these from signed requests only, and no other reaches a handler.
     """
-    if not call.raw_query:
-        return headers
     wanted = {
         name: header_value(value)
         for attribute, name in _OVERRIDES

@@ -363,7 +363,6 @@ def verify(
     headers: Mapping[bytes, bytes],
     secret: bytes,
     now_ms: int,
-    *,
     region: str,
     strict_region: bool = False,
     max_skew_ms: int = _MAX_SKEW_MS,
@@ -401,10 +400,11 @@ def verify(
     if b"host" not in names:
         _refuse_unsigned(names, headers)
     key = signing_key(secret, credential.date, credential.region)
-    canonical = canonical_request(signed, method, raw_path, raw_query, headers)
+    without = None if signed.expires_s is None else b"X-Amz-Signature"
+    usual_query = canonical_query(raw_query, without) if raw_query else raw_query
+    canonical = _assembled(signed, method, canonical_path(raw_path), usual_query, headers)
     if _matches(key, signed, canonical):
         return key
-    without = None if signed.expires_s is None else b"X-Amz-Signature"
     for path in path_readings(raw_path):
         for query in query_readings(raw_query, without):
             for reading in host_readings(headers, hosts if signed.expires_s is not None else ()):
@@ -419,8 +419,8 @@ def verify(
 
 
 def _matches(key: SigningKey, signed: SignedRequest, canonical: bytes) -> bool:
-    computed = key.sign(string_to_sign(signed, canonical))
-    return hmac.compare_digest(computed.encode(), signed.signature.encode("utf-8", "surrogateescape"))
+    signature = signed.signature
+    return signature.isascii() and hmac.compare_digest(key.sign(string_to_sign(signed, canonical)), signature)
 
 
 def _check_presigned_time(signed: SignedRequest, now_ms: int, max_skew_ms: int) -> None:
