@@ -103,7 +103,9 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else ConsoleFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(_LEVELS[level])
+    # What libraries tell at debug level are headers as they were on the wire: hpack's has tokens in them.
+    root.setLevel(max(_LEVELS[level], logging.INFO))
+    logging.getLogger("lightningstor").setLevel(_LEVELS[level])
     # What no line shows need not be found out: Python's own advice for quick logging (logging, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -38,17 +38,22 @@ class AdminCaller:
         """One call; the status and the decoded answer, None for an empty one."""
         answer = self.raw(method, path, b"" if body is None else json.dumps(body).encode(), query)
         decoded = json.loads(answer.body) if answer.body else None
-        if isinstance(decoded, dict):
-            self.outputs.secrets.update(value for name in _SECRETS if isinstance(value := decoded.get(name), str))
         return answer.status, decoded
 
     def raw(self, method: str, path: str, body: bytes = b"", query: str = "") -> Answer:
         """One call with these bytes."""
         self.called.append((method, path))
         try:
-            return self.http.request(method, PREFIX + path, body, query)
+            answer = self.http.request(method, PREFIX + path, body, query)
+            self._keep_secrets(answer)
+            return answer
         finally:
             self.http.close()
+
+    def _keep_secrets(self, answer: Answer) -> None:
+        decoded = json.loads(answer.body) if answer.status == 201 else None
+        if isinstance(decoded, dict):
+            self.outputs.secrets.update(value for name in _SECRETS if isinstance(value := decoded.get(name), str))
 
     def ok(self, method: str, path: str, body: object = None, query: str = "") -> Any:
         """One call that must succeed; its answer."""

@@ -94,6 +94,11 @@ def visiting(chromium: Browser, daemon: RunningDaemon) -> Iterator[Callable[...,
 
     yield visit
     for context in contexts:
+        # The cookies of sessions, and the tokens that forms of theirs hold: no output may have them.
+        daemon.outputs.secrets.update(cookie["value"] for cookie in context.cookies())
+        for page in context.pages:
+            tokens = page.eval_on_selector_all("[name=csrf]", "all => all.map(one => one.value)")
+            daemon.outputs.secrets.update(tokens)
         context.close()
 
 

@@ -20,25 +20,40 @@ from urllib.request import urlopen
 
 import grpc
 import pytest
-from attrs import define, field
+from attrs import define, field, frozen
 
+from lightningstor.rpc.gen import object_service_pb2
 from tests.conftest import Figure, StartDaemon
 from tests.harness.daemon import RunningDaemon
 from tests.harness.signed_http import SignedHttp
+from tests.harness.tokens import make_api_key, make_principal, make_token
 from tests.s3.client import Client
 
 BIG = 16 << 20
 AUDIT = "[audit]\nenabled = true\n"
+objects: Any = object_service_pb2
+SMALL = objects.HeadObjectRequest(bucket="bucket", key="small")
+MISSING = objects.HeadObjectRequest(bucket="bucket", key="not-there")
 
+Metadata = tuple[tuple[str, str], ...]
 Told = tuple[str, str]
 """The request id that a client received, and the outcome that its line must have."""
 
 
 def lines_of(daemon: RunningDaemon) -> list[dict[str, Any]]:
-    """All audit lines, the oldest file first."""
+    """All audit lines, the oldest file first; those of the admin port, which the tokens came from, left out."""
     folder = daemon.data_dir / "audit"
     files = sorted(folder.iterdir(), key=lambda path: -int(path.suffix[1:] if path.suffix[1:].isdigit() else 0))
-    return [json.loads(line) for path in files for line in path.read_text("utf-8").splitlines()]
+    lines = [json.loads(line) for path in files for line in path.read_text("utf-8").splitlines()]
+    return [line for line in lines if line["protocol"] != "admin"]
+
+
+@frozen
+class Tokens:
+    """What gRPC's callers show: metadata of one who may, by a bearer token and by an API key."""
+
+    bearer: Metadata
+    api_key: Metadata
 
 
 @define
@@ -47,6 +62,7 @@ class Caller:
 
     daemon: RunningDaemon
     rng: random.Random
+    tokens: Tokens
     signed: SignedHttp = field(init=False)
     stranger: SignedHttp = field(init=False)
     presigner: Client = field(init=False)
@@ -104,25 +120,30 @@ class Caller:
         head = f"PUT /bucket/half?{query} HTTP/1.1\r\nHost: {self.presigner.host}\r\nContent-Length: 900\r\n\r\n"
         return self.raw("aborted", head.encode() + b"x" * 100)
 
-    def grpc_without_credentials(self, *metadata: tuple[str, str]) -> Told:
-        """A call that is refused; the id stands in the headers of its answer."""
-        head_object = self.channel.unary_unary("/lightningstor.v1.ObjectService/HeadObject", None, None)
+    def over_grpc(self, outcome: str, method: str, request: Any, metadata: Metadata = ()) -> Told:
+        """One call; the id stands in the headers of its answer."""
+        call = self.channel.unary_unary(f"/lightningstor.v1.ObjectService/{method}", None, None)
         try:
-            head_object(b"\n\x06bucket\x12\x05small", metadata=metadata, timeout=20)
+            _, done = call.with_call(request.SerializeToString(), metadata=metadata, timeout=20)
         except grpc.RpcError as error:
-            headers: Any = (*error.initial_metadata(), *error.trailing_metadata())  # type: ignore[attr-defined]
-            return dict(headers)["x-request-id"], "denied"
-        raise AssertionError("it was not refused")
+            done = error
+        assert (done.code() is grpc.StatusCode.OK) == (outcome == "success"), done
+        headers: Any = (*done.initial_metadata(), *done.trailing_metadata())
+        return dict(headers)["x-request-id"], outcome
 
     def any(self) -> Told:
         """One request of some kind."""
         key = f"/bucket/{self.rng.randrange(50)}"
+        put = objects.PutObjectRequest(bucket="bucket", key=key, content=b"g" * self.rng.randrange(5000))
         kinds: list[Callable[[], Told]] = [
             partial(self.request, self.signed, "success", "PUT", key, body=b"x" * self.rng.randrange(5000)),
             partial(self.request, self.signed, "success", "GET", "/bucket/small"),
             partial(self.request, self.signed, "success", "HEAD", "/bucket/small"),
             partial(self.request, self.signed, "success", "GET", "/bucket", query="list-type=2&max-keys=5"),
             partial(self.request, self.signed, "success", "DELETE", key),
+            partial(self.over_grpc, "success", "HeadObject", SMALL, self.tokens.bearer),
+            partial(self.over_grpc, "success", "PutObject", put, self.tokens.api_key),
+            partial(self.over_grpc, "failed", "HeadObject", MISSING, self.tokens.api_key),
             partial(self.request, self.signed, "failed", "GET", "/bucket/not-there"),
             partial(self.request, self.signed, "failed", "GET", "/no-such-bucket/key"),
             partial(self.request, self.signed, "failed", "PATCH", "/bucket/key"),
@@ -140,13 +161,13 @@ class Caller:
             partial(self.raw, "malformed", b"GET /bucket HTTP/1.1\r\nX: " + b"x" * 20000 + b"\r\n\r\n"),
             partial(self.raw, "malformed", b"\x16\x03\x01\x02\x00\x01\r\n\r\n"),
             partial(self.raw, "malformed", b"GET /bucket HTT"),
-            self.grpc_without_credentials,
-            lambda: self.grpc_without_credentials(("x-api-key", "no-key-of-anybody")),
+            partial(self.over_grpc, "denied", "HeadObject", SMALL),
+            partial(self.over_grpc, "denied", "HeadObject", SMALL, (("x-api-key", "no-key-of-anybody"),)),
             self.leave_upload,
             self.leave_download,
         ]
         # What is refused over a connection of its own is dear; so it comes less often.
-        index = self.rng.randrange(10) if self.rng.random() < 0.8 else self.rng.randrange(10, len(kinds))
+        index = self.rng.randrange(13) if self.rng.random() < 0.8 else self.rng.randrange(13, len(kinds))
         return kinds[index]()
 
 
@@ -155,9 +176,12 @@ def _request_id(answer: bytes) -> str:
     return head.partition("x-amz-request-id: ")[2].partition("\r\n")[0].upper()
 
 
+NO_TOKENS = Tokens((), ())
+
+
 def prepare(daemon: RunningDaemon) -> list[Told]:
     """A bucket with a small object and a large one."""
-    caller = Caller(daemon, random.Random(0))
+    caller = Caller(daemon, random.Random(0), NO_TOKENS)
     made = [
         caller.request(caller.signed, "success", "PUT", "/bucket"),
         caller.request(caller.signed, "success", "PUT", "/bucket/small", body=b"s" * 4096),
@@ -167,11 +191,21 @@ def prepare(daemon: RunningDaemon) -> list[Told]:
     return made
 
 
+def tokens_of(daemon: RunningDaemon) -> Tokens:
+    """Those of a principal who is made for it."""
+    name = f"caller-{time.monotonic_ns()}"
+    make_principal(daemon, name)
+    return Tokens(
+        (("authorization", f"Bearer {make_token(daemon, name)}"),), (("x-api-key", make_api_key(daemon, name)[1]),)
+    )
+
+
 def run_callers(daemon: RunningDaemon, requests: int, callers: int = 4) -> list[Told]:
     """That many requests of all kinds, from several clients at once."""
+    tokens = tokens_of(daemon)
 
     def call(seed: int) -> list[Told]:
-        caller = Caller(daemon, random.Random(seed))
+        caller = Caller(daemon, random.Random(seed), tokens)
         told = [caller.any() for _ in range(requests // callers)]
         caller.close()
         return told
@@ -201,10 +235,25 @@ def test_every_request_has_exactly_one_line(launch_daemon: StartDaemon, proof_fu
     figure(f"{len(told)} requests, {len(lines)} lines: {dict(Counter(outcome for _, outcome in told))}")
 
 
+def test_under_hypercorn_every_request_has_its_line_too(launch_daemon: StartDaemon) -> None:
+    """All that have an id have one line; what hypercorn refuses by itself is answered without one, and has no line."""
+    daemon = launch_daemon(config=AUDIT + '[s3]\nengine = "hypercorn"\n')
+    told = prepare(daemon) + run_callers(daemon, 300)
+    assert daemon.stop() == 0
+    count = Counter(line["request_id"] for line in lines_of(daemon))
+    known = {request_id: outcome for request_id, outcome in told if request_id}
+    assert {outcome for request_id, outcome in told if not request_id} <= {"malformed", "aborted"}
+    assert {request_id: count[request_id] for request_id in known} == dict.fromkeys(known, 1)
+    lines = {line["request_id"]: line for line in lines_of(daemon)}
+    answered = {request_id for request_id, outcome in known.items() if outcome in ("success", "failed", "denied")}
+    assert {name: lines[name]["outcome"] for name in answered} == {name: known[name] for name in answered}
+    assert {line["outcome"] for name, line in lines.items() if name not in known} <= {"aborted"}
+
+
 def test_what_a_line_says(launch_daemon: StartDaemon) -> None:
     """Who, what, on which resource, with which end, how much, how long, from where and with what."""
     daemon = launch_daemon(config=AUDIT + '[server]\ntrusted_proxies = ["127.0.0.0/8"]\n')
-    caller = Caller(daemon, random.Random(0))
+    caller = Caller(daemon, random.Random(0), NO_TOKENS)
     prepare(daemon)
     forwarded = {"x-forwarded-for": "203.0.113.9, 192.0.2.7", "user-agent": "tester/1"}
     request_id, _ = caller.request(caller.signed, "", "PUT", "/bucket/a key", body=b"12345", headers=forwarded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -143,7 +144,7 @@ def start_daemon(
         config += f'\n[server.tls]\ncert_file = "{certificate[0]}"\nkey_file = "{certificate[1]}"\n'
     config_file.write_text(config, encoding="utf-8")
     access_key, secret_key = credentials or _fresh_credentials()
-    output_file = outputs.new_file(secret_key)
+    output_file = outputs.new_file(secret_key, *_configured_secrets(config))
     with output_file.open("ab") as output:
         process = subprocess.Popen(
             [
@@ -169,6 +170,11 @@ def start_daemon(
     if ready:
         daemon.wait_ready(timeout_s)
     return daemon
+
+
+def _configured_secrets(config: str) -> list[str]:
+    """What the options hold that are secrets, such as `metrics_token`."""
+    return re.findall(r'^\s*(?:\w+_)?(?:token|secret_key)\s*=\s*"([^"]+)"', config, re.MULTILINE)
 
 
 def _fresh_credentials() -> tuple[str, str]:

@@ -33,4 +33,6 @@ def _made(daemon: RunningDaemon, path: str, body: dict[str, Any]) -> Any:
     answer = root.request("POST", f"/api/v1{path}", json.dumps(body).encode())
     root.close()
     assert answer.status == 201, answer
-    return json.loads(answer.body)
+    made = json.loads(answer.body)
+    daemon.outputs.secrets.update(made[name] for name in ("key", "token") if name in made)
+    return made
