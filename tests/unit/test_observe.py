@@ -32,6 +32,7 @@ def stream() -> Iterator[io.StringIO]:
     for name, value in before.items():
         setattr(logging, name, value)
     root.setLevel(level)
+    logging.getLogger("lightningstor").setLevel(logging.NOTSET)
     logging.captureWarnings(False)
 
 
@@ -138,6 +139,14 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
 def done(metrics: Metrics, operation: str, status: int, seconds: float, protocol: str = "s3", **more: Any) -> None:
     """Count an operation."""
     metrics.operation_done(OperationRecord(protocol, operation, "ID", status, "success", seconds, **more))
+
+
+def test_libraries_tell_nothing_at_debug_level(stream: io.StringIO) -> None:
+    """hpack's debug lines are headers as they were on the wire, with tokens in them; our own are logged."""
+    logs.configure("debug", "json", stream)
+    logging.getLogger("hpack.hpack").debug("Decoding authorization")
+    logging.getLogger("lightningstor.rpc").debug("ours")
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["ours"]
 
 
 def test_requests_are_counted_under_the_specifications_names() -> None:
