@@ -15,8 +15,8 @@ from tests.harness.daemon import RunningDaemon
 from tests.harness.raw_s3 import begin, connect, metric
 from tests.harness.signed_http import SignedHttp
 
-_SLACK_S = 2.5
-"""Limits are swept once a second or so."""
+_SLACK_S = 5.0
+"""Limits are swept once a second or so, and the machine may be busy."""
 
 
 @frozen
