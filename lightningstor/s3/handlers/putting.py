@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.drafts import draft_of
-from lightningstor.s3.handlers.shapes import checksum_headers, shown_version
+from lightningstor.s3.handlers.shapes import checksum_lines, shown_version
 from lightningstor.s3.respond import Reply
 from lightningstor.s3.wire import dto
 from lightningstor.store.conditions import write_conditions
@@ -25,10 +25,10 @@ async def put_object(call: Call, request: dto.PutObjectRequest) -> Reply:
     )
     version = written.version
     call.object_size = version.size
-    headers = [(b"etag", b'"%b"' % version.etag.encode())]
+    lines = b'etag: "%b"\r\n' % version.etag.encode()
     if version.checksum is not None:
-        headers += checksum_headers(version.checksum)
+        lines += checksum_lines(version.checksum)
     call.version_id = version_id = shown_version(written.bucket, version)
     if version_id is not None:
-        headers.append((b"x-amz-version-id", version_id.encode()))
-    return Reply(call.operation.success, headers)
+        lines += b"x-amz-version-id: %b\r\n" % version_id.encode()
+    return Reply(call.operation.success, (), lines=lines)

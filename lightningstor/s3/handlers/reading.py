@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from lightningstor.model.records import DISABLED, ObjectVersion
@@ -51,7 +52,7 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
             status, headers = _selected_head(request, selection, found, opened.plan)
         if call.raw_query:
             headers = _overridden(request, headers)
-        lines = _lines(found.version)
+        lines = _lines(request, found.version)
     except BaseException:
         await opened.aclose()
         raise
@@ -74,7 +75,7 @@ async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
         status, headers = 200, _whole_head(request, found)
     if call.raw_query:
         headers = _overridden(request, headers)
-    return Reply(status, [_length(length), *headers], lines=_lines(found.version))
+    return Reply(status, [_length(length), *headers], lines=_lines(request, found.version))
 
 
 def _length(length: int) -> tuple[bytes, bytes]:
@@ -82,12 +83,20 @@ def _length(length: int) -> tuple[bytes, bytes]:
     return (b"content-length", b"%d" % length)
 
 
-def _lines(version: ObjectVersion) -> bytes:
-    """The headers that hold nothing of a client's, ready to be sent."""
-    return b'etag: "%b"\r\nlast-modified: %b\r\naccept-ranges: bytes\r\n' % (
+def _lines(request: ReadRequest, version: ObjectVersion) -> bytes:
+    """The headers that cannot hold anything but what they should, ready to be sent."""
+    content_type = version.content_type
+    return b'etag: "%b"\r\nlast-modified: %b\r\naccept-ranges: bytes\r\n%b' % (
         version.etag.encode(),
         http_time(version.created_at),
+        b"" if content_type is None or request.response_content_type is not None else _type_line(content_type),
     )
+
+
+@lru_cache(256)
+def _type_line(content_type: str) -> bytes:
+    """Objects without number share a few types."""
+    return b"content-type: %b\r\n" % header_value(content_type)
 
 
 def _is_particular(request: ReadRequest) -> bool:
@@ -142,8 +151,6 @@ def _common_head(found: Found) -> HeaderList:
     """The headers of every answer besides `_lines`. On the way of every GET, so it is written for speed."""
     version = found.version
     headers: HeaderList = []
-    if version.content_type is not None:
-        headers.append((b"content-type", header_value(version.content_type)))
     if found.bucket.versioning != DISABLED:
         headers.append((b"x-amz-version-id", version.shown_id.encode()))
     if version.headers is not None or version.metadata is not None or version.tags is not None:

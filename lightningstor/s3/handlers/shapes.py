@@ -13,6 +13,7 @@ from lightningstor.s3.wire.faults import InvalidArgument
 
 __all__ = [
     "checksum_headers",
+    "checksum_lines",
     "checksum_members",
     "checksums_given",
     "owner_shape",
@@ -50,6 +51,15 @@ def checksum_headers(checksum: ObjectChecksum) -> list[tuple[bytes, bytes]]:
         (b"x-amz-checksum-" + checksum.algorithm.lower().encode(), checksum.value.encode()),
         (b"x-amz-checksum-type", checksum.kind.encode()),
     ]
+
+
+def checksum_lines(checksum: ObjectChecksum) -> bytes:
+    """The same as lines, each with its CRLF."""
+    return b"x-amz-checksum-%b: %b\r\nx-amz-checksum-type: %b\r\n" % (
+        checksum.algorithm.lower().encode(),
+        checksum.value.encode(),
+        checksum.kind.encode(),
+    )
 
 
 def tag_shapes(tags: Mapping[str, str] | None) -> tuple[dto.Tag, ...]:

@@ -13,7 +13,9 @@ x-amz-content-sha256 says which ("Signature calculations: transferring a payload
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from lightningstor.errors import IncompleteBody
 from lightningstor.s3.wire.checksums import HEADER_PREFIX, SEVERAL_CHECKSUMS, known_algorithm
@@ -30,7 +32,7 @@ __all__ = ["PayloadPlan", "plan_payload", "stored_content_encoding"]
 _UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 
 
-class PayloadPlan(NamedTuple):
+class PayloadPlan(Struct, frozen=True, gc=False):
     """How to read a body.
 
     Attributes:
