@@ -9,13 +9,15 @@ holds then needs no look by the writer. That is every check of a PUT, whose buck
 
 Counters are not cached, as every PUT would take them out again: a key that was once added to is left aside.
 
-Recency is kept in two generations: what is found in the old one moves to the young one; when the young one is half
-of the whole, it becomes the old one, and the old one goes. A hit costs a dict's look-up and no bookkeeping.
+Recency is kept in two generations: what is found in the old one moves to the young one. When there is no room, the row
+goes that has been in the old one for longest; but first, if the young one takes more than half, all of it is put behind
+the old one (and when it takes three quarters in any case, so that what is in use has time to be found among the old).
+A hit among the young costs a dict's look-up and no bookkeeping, and that is where all rows are while there are few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lightningstor.kv.api import ABSENT, Check, Row, Txn
@@ -46,6 +48,7 @@ class RowCache:
         self._young_bytes = 0
         self._old: dict[bytes, Row] = {}
         self._old_bytes = 0
+        self._oldest: Iterator[bytes] = iter(())
         self._absent: set[bytes] = set()
         self._queued: dict[bytes, int] = {}
         self._counters: set[bytes] = set()
@@ -153,6 +156,7 @@ class RowCache:
         self.max_bytes = 0
         self._young.clear()
         self._old.clear()
+        self._oldest = iter(())
         self._absent.clear()
         self._young_bytes = self._old_bytes = 0
 
@@ -163,17 +167,27 @@ class RowCache:
             if present.revision >= row.revision:
                 return
             self._young_bytes -= _size(present)
+            del self._young[row.key]
         size = len(row.key) + len(row.value) + _ROW_OVERHEAD_BYTES
-        half = self.max_bytes // 2
-        if self._young_bytes + size > half:
-            if size > half:
-                self._young.pop(row.key, None)
-                return
-            self._old, self._old_bytes = self._young, self._young_bytes
-            self._young, self._young_bytes = {}, 0
-            self._old.pop(row.key, None)
+        if size > self.max_bytes // 2:
+            return
+        young = self._young_bytes + size
+        if young + self._old_bytes > self.max_bytes or 4 * young > 3 * self.max_bytes:
+            self._make_room(self.max_bytes - size)
         self._young[row.key] = row
         self._young_bytes += size
+
+    def _make_room(self, left: int) -> None:
+        """Let old rows go until all take at most `left` bytes, which is at least half of the whole."""
+        if self._young_bytes > self.max_bytes // 2:
+            self._old.update(self._young)
+            self._old_bytes += self._young_bytes
+            self._young, self._young_bytes = {}, 0
+            self._oldest = iter(list(self._old))
+        while self._young_bytes + self._old_bytes > left:
+            row = self._old.pop(next(self._oldest), None)
+            if row is not None:
+                self._old_bytes -= _size(row)
 
 
 def _size(row: Row) -> int:

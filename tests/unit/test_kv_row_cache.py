@@ -135,6 +135,20 @@ def test_what_is_used_stays() -> None:
     assert cache.find(b"999") is not None
 
 
+def test_all_rows_that_fit_stay() -> None:
+    """Nothing goes while there is room, in whatever order rows are found; then one goes for each new one."""
+    cache = RowCache(100 * 254)
+    rows = [Row(b"%04d" % number, b"", 1) for number in range(150)]
+    for row in rows[:100]:
+        cache.offer(row)
+    for _ in range(3):
+        assert all(cache.find(row.key) is row for row in reversed(rows[:100]))
+    for row in rows[100:]:
+        cache.offer(row)
+        assert len(cache) == 100
+        assert cache.find(row.key) is row
+
+
 def test_counts_hits_and_misses() -> None:
     """Every look-up counts once."""
     cache = RowCache(1_000)
