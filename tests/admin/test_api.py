@@ -170,6 +170,19 @@ def test_others_see_and_change_only_what_is_theirs(daemon: RunningDaemon, admin:
         assert user(method, path, body, query)[0] == 403, (method, path)
 
 
+def test_limits_go_with_their_tenant(admin: AdminCaller) -> None:
+    """An organisation or project that is made anew under an old name has none of the old one's limits."""
+    org = fresh("org")
+    for _ in range(2):
+        admin.ok("POST", "/orgs", {"id": org})
+        admin.ok("POST", f"/orgs/{org}/projects", {"id": "web"})
+        for path in (f"/orgs/{org}/quota", f"/orgs/{org}/projects/web/quota"):
+            assert admin.ok("GET", path)["max_buckets"] is None
+            admin.ok("PUT", path, {"max_buckets": 1})
+        admin.ok("DELETE", f"/orgs/{org}/projects/web")
+        admin.ok("DELETE", f"/orgs/{org}")
+
+
 def test_a_manager_cannot_make_itself_an_administrator(daemon: RunningDaemon, admin: AdminCaller) -> None:
     """Whom a grant lets manage identities manages those of its organisation, but no administrators."""
     org = fresh("org")

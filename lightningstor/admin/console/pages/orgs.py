@@ -9,6 +9,7 @@ from quart.typing import ResponseReturnValue
 
 from lightningstor.admin.console.access import require_admin
 from lightningstor.admin.noting import note_made
+from lightningstor.admin.removal import remove_organisation, remove_project
 from lightningstor.admin.services import AdminServices
 from lightningstor.model.records import StorageLimits
 from lightningstor.s3.wire.faults import InvalidRequest
@@ -102,7 +103,7 @@ def _add_organisations(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.post("/orgs/<org>/delete")
     async def org_delete(org: str) -> ResponseReturnValue:
         require_admin()
-        await directory.organisations.delete(org)
+        await remove_organisation(services, org)
         return redirect(url_for("console.orgs"), 303)
 
 
@@ -121,7 +122,7 @@ def _add_parts(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.post("/orgs/<org>/projects/<project>/delete")
     async def org_project_delete(org: str, project: str) -> ResponseReturnValue:
         require_admin()
-        await directory.projects.delete(org, project)
+        await remove_project(services, org, project)
         return redirect(url_for("console.org_page", org=org), 303)
 
     @blueprint.post("/orgs/<org>/groups")
