@@ -111,11 +111,6 @@ class Connection:
         """Further calls may be opened."""
         return self.failure is None and not self.draining
 
-    @property
-    def open_calls(self) -> int:
-        """Calls that are not over."""
-        return len(self._calls)
-
     async def open(self, name: str, headers: Headers) -> ClientCall:
         """Begin a call; waits while the server allows no more at once.
 
