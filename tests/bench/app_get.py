@@ -1,6 +1,6 @@
 """What a request costs above its socket: HTTP, authentication, routing, store, answer; no kernel, no task switch.
 
-    python -m tests.bench.app_get [--profile] [--only WORD]
+    python -m tests.bench.app_get [--profile | --opcodes] [--only WORD]
 
 Drives a connection of the HTTP engine in process, its wire a list of bytes, with the S3 app over SQLite in a temporary
 directory, and prints µs of CPU and calls (Python's and C's) per request.
@@ -26,6 +26,7 @@ from lightningstor.http.engine import HttpLimits, HttpServer
 from lightningstor.http.wire import Bytes, SocketWire, Ticker
 from lightningstor.observe.metrics import Metrics
 from lightningstor.store.api import StoreLimits
+from tests.bench.opcodes import print_opcodes
 from tests.s3.client import Client
 from tests.s3.conftest import service_over
 from tests.store.conftest import disk_store
@@ -76,7 +77,7 @@ def signed_request(client: Client, method: str, path: str, query: str = "", body
     return send
 
 
-async def _measure(name: str, request: Request, count: int, profile: bool) -> None:
+async def _measure(name: str, request: Request, count: int, profile: bool, opcodes: bool) -> None:
     for _ in range(max(count // 10, 3)):
         await request()
     rounds = []
@@ -95,9 +96,11 @@ async def _measure(name: str, request: Request, count: int, profile: bool) -> No
     print(f"{name:24} least {least:8.1f}, median {middle:8.1f} µs CPU {stats.total_calls / 100:8.0f} calls")
     if profile:
         stats.sort_stats("tottime").print_stats(45)
+    if opcodes:
+        await print_opcodes(request, 1)
 
 
-async def _main(profile: bool, only: str) -> None:
+async def _main(profile: bool, opcodes: bool, only: str) -> None:
     with tempfile.TemporaryDirectory() as root:
         async with disk_store(Path(root), StoreLimits()) as store:
             service = service_over(store, observer=Metrics())
@@ -114,12 +117,13 @@ async def _main(profile: bool, only: str) -> None:
             ]
             for name, request, count in requests:
                 if only in name:
-                    await _measure(name, request, count, profile)
+                    await _measure(name, request, count, profile, opcodes)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", action="store_true", help="show where the time goes")
+    parser.add_argument("--opcodes", action="store_true", help="count opcodes by function")
     parser.add_argument("--only", default="", help="only requests whose name holds this")
     options = parser.parse_args()
-    trio.run(_main, options.profile, options.only)
+    trio.run(_main, options.profile, options.opcodes, options.only)

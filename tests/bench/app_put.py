@@ -11,14 +11,11 @@ import argparse
 import cProfile
 import hashlib
 import pstats
-import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import trio
 
@@ -27,6 +24,7 @@ from lightningstor.http.engine import HttpServer
 from lightningstor.observe.metrics import Metrics
 from lightningstor.store.api import StoreLimits
 from tests.bench.app_get import PAYLOAD, BenchWire
+from tests.bench.opcodes import print_opcodes
 from tests.s3.client import Client
 from tests.s3.conftest import service_over
 from tests.store.conftest import disk_store
@@ -89,28 +87,7 @@ async def _main(connections: int, count: int, profile: bool, opcodes: bool) -> N
                 print(f"{sum(row.callcount for row in profiler.getstats()) / 1000:.0f} calls")
                 stats.sort_stats("tottime").print_stats(70)
             if opcodes:
-                seen = await _opcodes(server, some(320), connections)
-                print(f"{sum(seen.values()) / 320:.0f} opcodes")
-                for (file, name), found in seen.most_common(70):
-                    print(f"{found / 320:8.1f} {file}:{name}")
-
-
-async def _opcodes(server: HttpServer, requests: list[bytes], connections: int) -> Counter[tuple[str, str]]:
-    """How many opcodes the event loop's thread runs, by function."""
-    seen: Counter[tuple[str, str]] = Counter()
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if event == "call":
-            frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        elif event == "opcode":
-            code = frame.f_code
-            seen["/".join(code.co_filename.split("/")[-2:]), code.co_qualname] += 1
-        return trace
-
-    sys.settrace(trace)
-    await _round(server, requests, connections)
-    sys.settrace(None)
-    return seen
+                await print_opcodes(partial(_round, server, some(320), connections), 320)
 
 
 if __name__ == "__main__":
