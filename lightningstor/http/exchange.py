@@ -309,25 +309,43 @@ class Exchange(msgspec.Struct, eq=False):
         if self.started:
             raise RuntimeError("the answer was started already")
         size = len(body)
-        head = self.head
-        if head.method == "HEAD" or status in _BODYLESS:
-            self._bodyless = True
+        head, connection = self.head, self._connection
         if (
-            size < _JOIN_BELOW
-            and self.keep_alive
-            and self.body_done
-            and not (more_body or self._bodyless or self._connection.stopping)
-            and head.version == "1.1"
-            and _FRAMING.isdisjoint([name for name, _ in headers])
-        ):  # most answers: nothing to decide
-            joined, self._owed = True, size
-            lines = b"%b%bcontent-length: %d\r\n" % (lines, self._connection.ticker.date.line, size)
-        else:
-            lines += self._plan(dict(headers), size, more_body)
-            joined = self._owed >= size and size < _JOIN_BELOW
+            more_body
+            or size >= _JOIN_BELOW
+            or not (self.keep_alive and self.body_done)
+            or head.method == "HEAD"
+            or head.version != "1.1"
+            or status in _BODYLESS
+            or connection.stopping
+            or (headers and not _FRAMING.isdisjoint([name for name, _ in headers]))
+        ):
+            await self._respond_planned(status, headers, body, more_body, lines)
+            return
+        # Most answers: nothing to decide.
+        lines = b"%b%bcontent-length: %d\r\n" % (lines, connection.ticker.date.line, size)
+        block = head_bytes(status, headers, lines, body)
+        self.started = True
+        try:
+            await self._wire.write_last(block)
+        except ClientGone:
+            self._stop_watching()
+            raise
+        self.ended = self.complete = True
+        if self._watch is not None:
+            self._stop_watching()
+
+    async def _respond_planned(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: Bytes, more_body: bool, lines: bytes
+    ) -> None:
+        """`respond`, where it must be decided how the answer is framed, or what becomes of the connection."""
+        size = len(body)
+        self._bodyless = self.head.method == "HEAD" or status in _BODYLESS
+        lines += self._plan(dict(headers), size, more_body)
+        joined = self._owed >= size and size < _JOIN_BELOW
         block = head_bytes(status, headers, lines, body if joined and not self._bodyless else b"")
         self.started = True
-        if joined or self._bodyless:  # by far the most answers
+        if joined or self._bodyless:
             if not self._bodyless:
                 self._owed -= size
             try:

@@ -59,9 +59,10 @@ class RequestHead(msgspec.Struct, eq=False):
 class HeadParser:
     """Parses whole header blocks, one after another; one parser serves any number of connections."""
 
-    __slots__ = ("_headers", "_parser", "_url")
+    __slots__ = ("_headers", "_host", "_parser", "_url")
 
     def __init__(self) -> None:
+        self._host = b""  # the one that was looked at last: most requests name the same
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._parser: HttpRequestParser | None = None
@@ -113,8 +114,10 @@ class HeadParser:
         if host is None:
             if version == "1.1":
                 raise Refused(400, "The Host header field is missing.")
-        elif host.translate(None, _HOST_BYTES):
-            raise Refused(400, "The Host header field is not a host and port.")
+        elif host != self._host:
+            if host.translate(None, _HOST_BYTES):
+                raise Refused(400, "The Host header field is not a host and port.")
+            self._host = host
         head = RequestHead(method.decode(), raw_path, query, headers, fields, version)
         if version == "1.1" and _FRAMING.isdisjoint(fields):
             self._parser = parser  # it stands at the start of a message again

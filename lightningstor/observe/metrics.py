@@ -130,13 +130,11 @@ class Metrics:
         if meter is None:
             meter = self.operation(record.protocol, record.operation)
         status, seconds, size = record.status, record.seconds, record.object_size
-        meter.by_class[status // 100 if 100 <= status < 600 else 0] += 1
+        meter.by_class[status // 100 if status < 600 else 0] += 1
         meter.durations[bisect_left(DURATION_BOUNDS, seconds)] += 1
         meter.seconds += seconds
-        if record.bytes_in:
-            meter.bytes_in += record.bytes_in
-        if record.bytes_out:
-            meter.bytes_out += record.bytes_out
+        meter.bytes_in += record.bytes_in
+        meter.bytes_out += record.bytes_out
         if record.code is not None:
             self._count_error(record.protocol, record.code)
         if size is not None:

@@ -33,8 +33,7 @@ class Target(Struct, frozen=True, gc=False):
 
 _SERVICE = Target(None, None, False)
 _HOSTS_KEPT = 1024
-_PLAIN: Final = bytes(range(0x21, 0x7F)).replace(b"%", b"")
-"""What a path may consist of to be no other text once it is decoded."""
+_ESCAPE: Final = ord("%")
 
 
 class Addressing:
@@ -70,7 +69,7 @@ class Addressing:
         virtual = self._seen.get(host)
         if virtual is None:
             virtual = self._names_bucket(host)
-        if not (virtual or raw_path.translate(None, _PLAIN)):  # by far the most
+        if not virtual and _ESCAPE not in raw_path and raw_path.isascii():  # by far the most
             parts = raw_path.decode().split("/", 2)
             if len(parts) == 3 and parts[1]:
                 return Target(parts[1], parts[2] or None, False)

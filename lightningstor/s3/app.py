@@ -124,8 +124,9 @@ def _locate(call: Call) -> None:
     """
     endpoint = call.endpoint
     target = endpoint.addressing.locate(call.headers.get(b"host", b""), call.raw_path)
-    call.bucket, call.virtual_host = target.bucket, target.virtual_host
+    call.bucket = target.bucket
     call.key = key = target.key
+    call.virtual_host = target.virtual_host
     if call.raw_query:
         call.query = decode_query(call.raw_query)
     if key is not None and len(key) > endpoint.short_key:

@@ -96,6 +96,7 @@ def _by_v4(call: Call, signed: sigv4.SignedRequest) -> None:
         endpoint.host_aliases,
     )
     call.principal = credential.principal
+    call.authentication = "header" if signed.expires_s is None else "presigned"
     call.content_sha256 = signed.payload_hash
     call.signed = (key, signed)
 
@@ -114,3 +115,4 @@ def _by_v2(call: Call, signed: sigv2.SignedV2) -> None:
         max_skew_ms=call.endpoint.settings.clock_skew_ms,
     )
     call.principal = credential.principal
+    call.authentication = "presigned" if "Signature" in call.query else "header"

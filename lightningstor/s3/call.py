@@ -102,6 +102,7 @@ class Call(Struct, eq=False):
         s3_code: the code of the error that was answered.
         object_size: of the object that was written or read, in bytes, for metrics.
         access_key: the id of the key that the request says it was signed with.
+        authentication: where the signature stood, "header" or "presigned"; set with the principal.
         version_id: of the version that was read, made or deleted, where the bucket has versions.
         bytes_in, bytes_out: of the request's body and of the answer's, as they were on the wire.
         ended: the answer was given to the end.
@@ -132,6 +133,7 @@ class Call(Struct, eq=False):
     s3_code: str | None = None
     object_size: int | None = None
     access_key: str | None = None
+    authentication: str | None = None
     version_id: str | None = None
     bytes_in: int = 0
     bytes_out: int = 0

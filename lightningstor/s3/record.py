@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from lightningstor.iam.principal import Principal
-from lightningstor.observe.record import ABORTED, OperationRecord, outcome_of
+from functools import lru_cache
+from typing import Final, Protocol
+
+from attrs import frozen
+
+from lightningstor.iam.authorize import Resource
+from lightningstor.observe.record import ABORTED, SUCCESS, OperationRecord, outcome_of
 from lightningstor.s3.call import Call
 from lightningstor.s3.wire.operation import Operation
 
 __all__ = ["record_of"]
+
+
+class _Caller(Protocol):
+    """What a record holds of a principal."""
+
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def org_id(self) -> str | None: ...
+    @property
+    def project_id(self) -> str | None: ...
+
+
+@frozen
+class _Nobody:
+    """Who asks, before that is known."""
+
+    id: None = None
+    org_id: None = None
+    project_id: None = None
+
+
+_NOBODY: Final = _Nobody()
 
 
 def record_of(call: Call, seconds: float) -> OperationRecord:
@@ -17,16 +45,22 @@ def record_of(call: Call, seconds: float) -> OperationRecord:
         seconds: from the request's head to the end of the answer.
     """
     bucket, key, found = call.bucket, call.key, call.found
-    principal: Principal | None = call.principal
+    principal: _Caller | None = call.principal
+    caller = _NOBODY if principal is None else principal
     operation: Operation | None = call.operation
     status = call.status
     if not call.ended or call.aborted:
         outcome = ABORTED
     else:
-        outcome = outcome_of(status, call.s3_code) if status >= 300 else "success"
+        outcome = outcome_of(status, call.s3_code) if status >= 300 else SUCCESS
     agent = call.headers.get(b"user-agent")
     peer = call.exchange.client
-    trusts = call.endpoint.clients.trusts
+    if found is None or bucket is None:
+        resource = _hidden(bucket, key, caller.org_id)
+    else:
+        resource = _bucket_path(found.org_id, found.project_id, bucket)
+        if key is not None:
+            resource = f"{resource}/object/{key}"
     return OperationRecord(
         "s3",
         call.operation_name,
@@ -35,20 +69,20 @@ def record_of(call: Call, seconds: float) -> OperationRecord:
         outcome,
         seconds,
         call.s3_code,
-        None if principal is None else principal.id,
-        None if principal is None else principal.org_id,
-        None if principal is None else principal.project_id,
+        caller.id,
+        caller.org_id,
+        caller.project_id,
         call.access_key,
-        None if principal is None else _authentication(call),
+        call.authentication,
         None if operation is None else operation.action,
         bucket,
         key,
-        call.version_id or (call.query.get("versionId") if call.query else None),
-        _resource(call) if found is None else _path(found.org_id, found.project_id, bucket, key),
+        call.version_id or call.query.get("versionId"),
+        resource,
         call.bytes_in,
         call.bytes_out,
         call.object_size,
-        None if peer is None else _client(call, peer[0]) if trusts else peer[0],
+        None if peer is None else _client(call, peer[0]) if call.endpoint.clients.trusts else peer[0],
         None if agent is None else agent.decode("latin-1"),
     )
 
@@ -57,21 +91,18 @@ def _client(call: Call, peer: str) -> str:
     return call.endpoint.clients.address(peer, call.headers.get(b"x-forwarded-for"))
 
 
-def _authentication(call: Call) -> str:
-    if call.signed is not None:
-        return "header" if call.signed[1].expires_s is None else "presigned"
-    return "presigned" if "Signature" in call.query else "header"
+@lru_cache(1024)
+def _bucket_path(org_id: str, project_id: str | None, bucket: str) -> str:
+    """Objects without number share a few buckets."""
+    return Resource(org_id, project_id, bucket).path
 
 
-def _resource(call: Call) -> str | None:
-    """The path of what was asked for where the bucket's record was not found, or not shown, or there is none."""
-    if call.bucket is None:
-        principal: Principal | None = call.principal
-        return None if principal is None else f"org/{principal.org_id}"
-    return f"bucket/{call.bucket}" if call.key is None else f"bucket/{call.bucket}/object/{call.key}"
+def _hidden(bucket: str | None, key: str | None, org_id: str | None) -> str | None:
+    """The path of what was asked for where the bucket was not found, or not shown, or none is named.
 
-
-def _path(org_id: str, project_id: str | None, bucket: str | None, key: str | None) -> str:
-    """`Resource.path`, quicker."""
-    scope = f"org/{org_id}" if project_id is None else f"org/{org_id}/project/{project_id}"
-    return f"{scope}/bucket/{bucket}" if key is None else f"{scope}/bucket/{bucket}/object/{key}"
+    Args:
+        org_id: of the caller.
+    """
+    if bucket is None:
+        return None if org_id is None else f"org/{org_id}"
+    return f"bucket/{bucket}" if key is None else f"bucket/{bucket}/object/{key}"

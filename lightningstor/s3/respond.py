@@ -66,9 +66,10 @@ async def send(call: Call, answer: Answer) -> None:
         await answer.content.aclose()
 
 
-async def send_reply(call: Call, reply: Reply) -> None:
+def send_reply(call: Call, reply: Reply) -> Awaitable[None]:
     """Send a whole answer, head and body in one write where the server can."""
-    await _respond(call, reply.status, reply.headers, b"" if call.method == "HEAD" else reply.body, False, reply.lines)
+    body = b"" if call.method == "HEAD" else reply.body
+    return _respond(call, reply.status, reply.headers, body, False, reply.lines)
 
 
 async def _send_stream(call: Call, answer: Streamed) -> None:

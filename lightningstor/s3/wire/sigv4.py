@@ -223,34 +223,49 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
         fields += rest
     if not signature:
         raise AuthorizationHeaderMalformed(f"{_HEADER}missing Signature.")
-    credential = _cached_header_credential(fields) if len(fields) <= _CACHED_MAX else _header_credential(fields)
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
     raw_date = headers.get(b"x-amz-date")
-    amz_date, time_ms = _plain_date(headers) if raw_date is None else _amz_date(raw_date)
-    if amz_date[:8] != credential.date:
-        raise AuthorizationHeaderMalformed(
-            f'{_HEADER}Invalid credential date "{credential.date}". '
-            f'This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
-        )
+    if raw_date is not None and len(fields) + len(raw_date) <= _CACHED_MAX:
+        credential, amz_date, time_ms = _cached_header_scope(fields, raw_date)
+    else:
+        credential, amz_date, time_ms = _header_scope(fields, raw_date, headers.get(b"date", b""))
     return SignedRequest(
         credential, signature.strip().decode("latin-1"), amz_date, time_ms, payload_hash.decode("latin-1")
     )
 
 
-@lru_cache(maxsize=64)
+def _header_scope(fields: bytes, amz_date: bytes | None, date: bytes = b"") -> tuple[Credential, str, int]:
+    """Who signs what and when, as text and in milliseconds since the Unix epoch.
+
+    Args:
+        fields: the Authorization header without its signature.
+        amz_date: x-amz-date; None: it is not there, and `date`, the Date header, counts.
+    """
+    credential = _cached_header_credential(fields) if len(fields) <= _CACHED_MAX else _header_credential(fields)
+    if amz_date is None:
+        text, time_ms = _http_date(date.decode("latin-1"))
+    else:
+        text, time_ms = _amz_date(amz_date)
+    if text[:8] != credential.date:
+        raise AuthorizationHeaderMalformed(
+            f'{_HEADER}Invalid credential date "{credential.date}". '
+            f'This date is not the same as X-Amz-Date: "{text[:8]}".'
+        )
+    return credential, text, time_ms
+
+
+_cached_header_scope = lru_cache(maxsize=512)(_header_scope)
+"""The requests that a client makes in a second share all of this."""
+
+
 def _amz_date(raw: bytes) -> tuple[str, int]:
-    """The time in x-amz-date: the requests of a second share it."""
     text = raw.decode("latin-1").strip()
     try:
         return text, parse_amz_time(text)
     except ValueError:
         return _http_date(text)
-
-
-def _plain_date(headers: Mapping[bytes, bytes]) -> tuple[str, int]:
-    return _http_date(headers.get(b"date", b"").decode("latin-1"))
 
 
 def _http_date(text: str) -> tuple[str, int]:
