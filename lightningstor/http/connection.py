@@ -69,13 +69,13 @@ class Connection:
         "_context",
         "_extensions",
         "_local",
-        "_server",
         "base",
         "buffer",
         "client",
         "limits",
         "reset",
         "scheme",
+        "server",
         "ticker",
         "wire",
     )
@@ -88,7 +88,7 @@ class Connection:
         local: tuple[str, int],
         context: SSLContext | None,
     ) -> None:
-        self._server = server
+        self.server = server
         self.client = client
         self._local = local
         self._context = context
@@ -100,11 +100,6 @@ class Connection:
         self.limits = server.limits
         self.reset = False
         self.ticker = server.ticker
-
-    @property
-    def stopping(self) -> bool:
-        """The server takes no further requests."""
-        return self._server.stopping
 
     async def run(self) -> None:
         """Serve the client until either side ends the connection.
@@ -131,13 +126,13 @@ class Connection:
         try:
             self._extensions = {"tls": await wire.handshake()}
         except ClientGone as gone:
-            self._server.on_event(HttpEvent(HttpEventKind.HANDSHAKE_FAILED, detail=gone.reason))
+            self.server.on_event(HttpEvent(HttpEventKind.HANDSHAKE_FAILED, detail=gone.reason))
             raise
         self.wire = wire
 
     async def serve_one(self) -> bool:
         """Read one request and have it answered; says whether another may follow."""
-        server = self._server
+        server = self.server
         base = self.base
         block = await self._next_head()
         if not block:
@@ -152,8 +147,9 @@ class Connection:
         departures.at_work += 1
         server.requests_total += 1
         try:
-            if server.answer is not None:
-                await server.answer(exchange)
+            answer = server.answer
+            if answer is not None:
+                await answer(exchange)
             else:
                 await server.app(self._scope(head, exchange), exchange.receive, exchange.send)
         except BaseException as error:
@@ -170,7 +166,7 @@ class Connection:
         data = self.buffer
         if data:
             await trio.lowlevel.checkpoint()
-        elif self._server.stopping:
+        elif self.server.stopping:
             return b""
         else:
             base = self.base
@@ -245,7 +241,7 @@ class Connection:
 
     async def _overloaded(self, head: RequestHead) -> bool:
         """Turn a request away because too many run; a client that has sent all of it may go on."""
-        self._server.on_event(HttpEvent(HttpEventKind.OVERLOADED, 503))
+        self.server.on_event(HttpEvent(HttpEventKind.OVERLOADED, 503))
         reason = "Too many requests are being served at the moment."
         more = b"retry-after: %d\r\n" % self.limits.retry_after_s
         if head.length or not head.keep_alive:
@@ -309,7 +305,7 @@ class Connection:
 
     def _log(self, error: Exception | None, head: RequestHead) -> None:
         detail = "the application raised" if error is not None else "the application returned without an answer"
-        self._server.on_event(HttpEvent(HttpEventKind.APP_FAILED, 500, detail, error))
+        self.server.on_event(HttpEvent(HttpEventKind.APP_FAILED, 500, detail, error))
         logger.error("%s: %s %r", detail, head.method, head.raw_path, exc_info=error)
 
     def _cut_short(self, exchange: Exchange) -> None:
@@ -320,8 +316,8 @@ class Connection:
     async def _refuse(self, status: int, reason: str, more: bytes = b"", *, head: RequestHead | None = None) -> None:
         """Answer with an error of the engine's own, and end the connection."""
         self.base.read_deadline = inf
-        self._server.refused_total += 1
-        self._server.on_event(HttpEvent(HttpEventKind.REFUSED, status, reason))
+        self.server.refused_total += 1
+        self.server.on_event(HttpEvent(HttpEventKind.REFUSED, status, reason))
         try:
             await self._answer(status, reason, more + b"connection: close\r\n", head)
         except ClientGone:
@@ -331,7 +327,7 @@ class Connection:
     async def _answer(self, status: int, reason: str, more: bytes, head: RequestHead | None) -> None:
         client = self.client[0]
         request = Unserved(client) if head is None else Unserved(client, head.raw_path, head.headers)
-        headers, body = self._server.refusal(status, reason, request)
+        headers, body = self.server.refusal(status, reason, request)
         bodyless = head is not None and head.method == "HEAD"
         more = b"%bcontent-length: %d\r\n%b" % (self.ticker.date.line, len(body), more)
         await self.wire.write(head_bytes(status, headers, more) + (b"" if bodyless else body))

@@ -40,6 +40,7 @@ from lightningstor.http.chunked import ChunkedDecoder
 from lightningstor.http.faults import ClientGone, Refused
 from lightningstor.http.respond import head_bytes
 from lightningstor.http.wire import Bytes, Waiting
+from lightningstor.structs import mutable
 
 if TYPE_CHECKING:
     from lightningstor.http.connection import Connection
@@ -58,6 +59,7 @@ _UNTIL_CLOSE: Final = -2
 _CHUNKED: Final = -1
 
 
+@mutable
 class Exchange(msgspec.Struct, eq=False):
     """A request whose head has been read, until its answer is complete. Make one by `exchange_of`.
 
@@ -317,7 +319,7 @@ class Exchange(msgspec.Struct, eq=False):
             or head.method == "HEAD"
             or head.version != "1.1"
             or status in _BODYLESS
-            or connection.stopping
+            or connection.server.stopping
             or (headers and not _FRAMING.isdisjoint([name for name, _ in headers]))
         ):
             await self._respond_planned(status, headers, body, more_body, lines)
@@ -387,7 +389,7 @@ class Exchange(msgspec.Struct, eq=False):
         else:
             self._owed = _UNTIL_CLOSE
             self.keep_alive = False
-        if self.keep_alive and (not self.body_done or self._connection.stopping):
+        if self.keep_alive and (not self.body_done or self._connection.server.stopping):
             self.keep_alive = self._reusable()
         if self.keep_alive and self.head.version == "1.1":
             return lines
@@ -450,7 +452,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     def _reusable(self) -> bool:
         """Whether the connection can carry another request, as far as the rest of this one's body goes."""
-        if self._connection.stopping:
+        if self._connection.server.stopping:
             return False
         if self._unasked or self.fault is not None or self._left < 0:
             return False

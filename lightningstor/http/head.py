@@ -15,6 +15,7 @@ import msgspec
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from lightningstor.http.faults import Refused
+from lightningstor.structs import mutable
 
 __all__ = ["HeadParser", "RequestHead"]
 
@@ -30,6 +31,7 @@ _HASH: Final = ord("#")
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n"
 
 
+@mutable
 class RequestHead(msgspec.Struct, eq=False):
     """What the header block of one request says.
 

@@ -153,6 +153,7 @@ class SocketWire:
     async def wait_read(self, limit: int) -> bytes:
         """See `Wire.wait_read`. Always a checkpoint."""
         self._unyielded = 0
+        recv = self._recv
         if self._eager > 0 or self._held is not None:
             departures = self.departures
             round_number = departures.leave()
@@ -163,7 +164,7 @@ class SocketWire:
             if self._held is not None:
                 await self._write_held()
             try:
-                data = self._recv(limit)
+                data = recv(limit)
             except BlockingIOError:
                 self._eager -= 1
             except OSError as error:
@@ -179,7 +180,7 @@ class SocketWire:
         while True:
             await self._wait_readable()
             try:
-                data = self._recv(limit)
+                data = recv(limit)
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -250,8 +251,9 @@ class SocketWire:
         held = self._held
         if held is None:
             return
+        send = self._send
         try:
-            sent = self._send(held)
+            sent = send(held)
         except BlockingIOError:
             return
         except OSError:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from lightningstor.structs import mutable
+
 if TYPE_CHECKING:
     from lightningstor.chunks.api import Buffer
     from lightningstor.iam.principal import Principal
@@ -75,6 +77,7 @@ class Exchange(Protocol):
         ...
 
 
+@mutable
 class Call(Struct, eq=False):
     """A request, and what the stages found out about it; each stage sets what the later ones read.
 

@@ -339,8 +339,9 @@ def _expires(text: str) -> int:
 def _assembled(signed: SignedRequest, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes]) -> bytes:
     """The canonical request out of path and query in canonical form. On the way of every request."""
     credential = signed.credential
+    pick = credential.pick
     try:
-        block = credential.template % credential.pick(headers)
+        block = credential.template % pick(headers)
     except KeyError:
         block = _header_block(credential.names, headers)
     if _SPACE in block or _TAB in block:
