@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple
 
@@ -87,6 +88,7 @@ class _Worker:
         threading.Thread(target=self._make_calls, name="blocking call", daemon=True).start()
 
     def _make_calls(self) -> None:
+        _wait_for_turn()
         while True:
             try:
                 call = self.calls.get(timeout=_IDLE_S)
@@ -98,6 +100,19 @@ class _Worker:
                 return
             call()
             del call  # or what it holds would live until the next one
+
+
+def _wait_for_turn() -> None:
+    """Have this thread not interrupt another when it wakes, where the scheduler knows that as batch work.
+
+    One that is woken for a call, or by the disk, would take the core from the event loop, only to wait for the
+    interpreter's lock that the loop holds: 18 switches a PUT of 1 MiB on one core instead of 15, and 100 to 190 µs. On
+    an idle core it runs at once as before.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):  # forbidden, or a C library without it
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:  # else somebody has set another policy for the process
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class ThreadBlocking:

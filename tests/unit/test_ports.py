@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 import weakref
@@ -29,6 +30,15 @@ async def test_a_call_gives_back_what_it_returns_or_raises() -> None:
         with pytest.raises(type(raised)) as caught:
             await blocking.run(fail)
         assert caught.value is raised
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the system has no such policy")
+async def test_a_call_does_not_interrupt_the_event_loop() -> None:
+    """The scheduler knows a call's thread as batch work, and the event loop's as any other."""
+    ours = os.sched_getscheduler(0)
+    theirs = await ThreadBlocking(1).run(os.sched_getscheduler, 0)
+    assert theirs == (os.SCHED_BATCH if ours == os.SCHED_OTHER else ours)
+    assert os.sched_getscheduler(0) == ours
 
 
 async def test_no_more_calls_at_once_than_threads() -> None:
