@@ -81,14 +81,6 @@ class RowCache:
         found = self._young.get(row.key) or self.find(row.key)
         return found is row or (found is not None and found.revision == row.revision)
 
-    def proves(self, check: Check) -> bool:
-        """Whether the check is known to hold for a transaction that is queued now, with no checkpoint between."""
-        key = check.key
-        row = self._young.get(key) or self._old.get(key)
-        if row is None:
-            return check.revision == ABSENT and key in self._absent
-        return row.revision == check.revision
-
     def offer(self, row: Row) -> None:
         """Take a row just read from the store, on the thread that queues transactions, with no checkpoint between."""
         if row.key not in self._queued and row.key not in self._counters:
@@ -101,12 +93,27 @@ class RowCache:
                 self._absent.clear()
             self._absent.add(key)
 
-    def queue(self, txn: Txn) -> list[bytes]:
-        """A transaction was queued: the keys that it writes bypass the cache from now on; they are given back."""
-        if not self.max_bytes:
-            return []
+    def queue(self, txn: Txn) -> tuple[list[bytes], list[Check]]:
+        """A transaction is queued, with no checkpoint between.
+
+        Returns:
+            The keys that it writes, which bypass the cache until they are released; and those of its checks that are
+            not known to hold, for the writer to look at.
+        """
         queued, young, old, absent = self._queued, self._young, self._old, self._absent
-        keys = [put.key for put in txn.puts]
+        unproven = []
+        for check in txn.checks:
+            row = young.get(check.key) or old.get(check.key)
+            if row is not None:
+                if row.revision != check.revision:
+                    unproven.append(check)
+            elif check.revision != ABSENT or check.key not in absent:
+                unproven.append(check)
+        keys: list[bytes] = []
+        if not self.max_bytes:
+            return keys, unproven
+        for put in txn.puts:
+            keys.append(put.key)
         if txn.deletes:
             keys += txn.deletes
         for key in keys:
@@ -114,19 +121,25 @@ class RowCache:
                 absent.remove(key)
             elif key in young or key in old:
                 self._remove(key)
-            queued[key] = queued.get(key, 0) + 1
+            if key in queued:
+                queued[key] += 1
+            else:
+                queued[key] = 1
         counters = self._counters
         for add in txn.adds:
-            key = add.key
-            if key not in counters:
-                absent.discard(key)
-                self._remove(key)
-                if len(counters) < self._max_counters:
-                    counters.add(key)
-                else:
-                    keys.append(key)
-                    queued[key] = queued.get(key, 0) + 1
-        return keys
+            if add.key not in counters:
+                self._set_aside(add.key, keys)
+        return keys, unproven
+
+    def _set_aside(self, key: bytes, keys: list[bytes]) -> None:
+        """A counter that is new here, of a transaction that writes `keys` besides."""
+        self._absent.discard(key)
+        self._remove(key)
+        if len(self._counters) < self._max_counters:
+            self._counters.add(key)
+        else:
+            keys.append(key)
+            self._queued[key] = self._queued.get(key, 0) + 1
 
     def _remove(self, key: bytes) -> None:
         if key in self._young:
@@ -162,20 +175,22 @@ class RowCache:
 
     def _insert(self, row: Row) -> None:
         """Put a row into the young generation. None of its key is in the old one: it was looked for, or queued."""
-        present = self._young.get(row.key)
+        key = row.key
+        present = self._young.get(key)
         if present is not None:
             if present.revision >= row.revision:
                 return
             self._young_bytes -= _size(present)
-            del self._young[row.key]
-        size = len(row.key) + len(row.value) + _ROW_OVERHEAD_BYTES
-        if size > self.max_bytes // 2:
-            return
-        young = self._young_bytes + size
-        if young + self._old_bytes > self.max_bytes or 4 * young > 3 * self.max_bytes:
-            self._make_room(self.max_bytes - size)
-        self._young[row.key] = row
-        self._young_bytes += size
+            del self._young[key]
+        size = len(key) + len(row.value) + _ROW_OVERHEAD_BYTES
+        young, most = self._young_bytes + size, self.max_bytes
+        if young + self._old_bytes > most or 4 * young > 3 * most:
+            if size > most // 2:
+                return
+            self._make_room(most - size)
+            young = self._young_bytes + size
+        self._young[key] = row
+        self._young_bytes = young
 
     def _make_room(self, left: int) -> None:
         """Let old rows go until all take at most `left` bytes, which is at least half of the whole."""

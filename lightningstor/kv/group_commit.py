@@ -132,15 +132,9 @@ class GroupCommit:
             await self._wait_for_room()
         if self._closing or self.read_only_reason is not None:
             raise self._refusal()
-        proves = self._cache.proves
-        unproven = [check for check in txn.checks if not proves(check)]
-        queued = _Queued(
-            Txn(unproven, txn.puts, txn.deletes, txn.adds),
-            size,
-            self._cache.queue(txn),
-            trio.lowlevel.current_task(),
-            self,
-        )
+        keys, unproven = self._cache.queue(txn)
+        txn = Txn(unproven, txn.puts, txn.deletes, txn.adds)
+        queued = _Queued(txn, size, keys, trio.lowlevel.current_task(), self)
         self._queue.append(queued)
         self._depth += 1
         if self._waiting_for_room:

@@ -19,7 +19,7 @@ import trio
 
 from lightningstor.kv.api import KvCapabilities, KvReads, Outcome, Row, Txn
 from lightningstor.kv.batch import BatchWriter
-from lightningstor.kv.bodies import BODY_PREFIX, body_id
+from lightningstor.kv.bodies import BODY_KEY_BYTES, BODY_PREFIX, body_id
 from lightningstor.kv.cache import RowCache
 from lightningstor.kv.checkpoints import LOG_BYTES, Checkpointer
 from lightningstor.kv.group_commit import CommitLimits, GroupCommit
@@ -74,9 +74,10 @@ class SqliteKv:
 
     async def get(self, key: bytes) -> Row | None:
         """The key's row, or None. The same object as before while nobody has written the key and it is cached."""
-        number = body_id(key)
-        if number is not None:
-            return self._reader.body(key, number)
+        if len(key) == BODY_KEY_BYTES:
+            number = body_id(key)
+            if number is not None:
+                return self._reader.body(key, number)
         row = self._cache.find(key)
         if row is not None:
             return row

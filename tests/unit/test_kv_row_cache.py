@@ -41,11 +41,17 @@ class _Store:
             self.cache.offer(self.rows[key])
             if key not in written and key not in self.counters and self.cache.max_bytes >= 2 * 400:
                 assert self.cache.find(key) is self.rows[key]
-                assert self.cache.proves(Check(key, self.rows[key].revision))
+                assert self.proves(Check(key, self.rows[key].revision))
         else:
             self.cache.offer_absent(key)
             if key not in written and key not in self.counters and self.cache.max_bytes:
-                assert self.cache.proves(Check(key, ABSENT))
+                assert self.proves(Check(key, ABSENT))
+
+    def proves(self, check: Check) -> bool:
+        """Whether the check is known to hold for a transaction that is queued now."""
+        keys, unproven = self.cache.queue(Txn(checks=[check]))
+        assert keys == []
+        return unproven == []
 
     def nothing_false_is_proved(self) -> None:
         """A check is proved only where it holds, and never while a transaction that writes its key is queued."""
@@ -54,7 +60,7 @@ class _Store:
             now = self.rows[key].revision if key in self.rows else ABSENT
             for revision in range(self.revision + 1):
                 if revision != now or key in written:
-                    assert not self.cache.proves(Check(key, revision))
+                    assert not self.proves(Check(key, revision))
 
     def enqueue(self, puts: set[bytes], deletes: set[bytes], adds: set[bytes]) -> None:
         txn = Txn(
@@ -62,7 +68,7 @@ class _Store:
             deletes=sorted(deletes - puts),
             adds=[Add(key, 1) for key in sorted(adds - puts - deletes)],
         )
-        self.queue.append((txn, self.cache.queue(txn)))
+        self.queue.append((txn, self.cache.queue(txn)[0]))
         self.counters |= {add.key for add in txn.adds} if self.counting else set()
 
     def withdraw(self, index: int) -> None:
