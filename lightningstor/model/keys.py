@@ -42,6 +42,7 @@ __all__ = [
     "data",
     "data_id",
     "data_id_of_chunk",
+    "data_ids",
     "end_of",
     "end_of_key",
     "escape",
@@ -197,6 +198,11 @@ def data_id(boot: int, counter: int) -> int:
     if boot >= 1 << _BOOT_BITS or counter >= 1 << _COUNTER_BITS:
         raise OverflowError(f"data ids are used up: boot {boot}, counter {counter}")
     return boot << _COUNTER_BITS | counter
+
+
+def data_ids(boot: int) -> range:
+    """All names that one boot may give to bodies."""
+    return range(data_id(boot, 1), data_id(boot, (1 << _COUNTER_BITS) - 1) + 1)
 
 
 def data(data: int) -> bytes:

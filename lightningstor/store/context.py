@@ -23,12 +23,10 @@ class DataIds:
     """Names for bodies: boot number and a counter, so none is ever used twice."""
 
     def __init__(self, boot: int) -> None:
-        self._boot = boot
-        self._counter = 0
+        self._left = iter(keys.data_ids(boot))
 
     def draw(self) -> int:
-        self._counter += 1
-        return keys.data_id(self._boot, self._counter)
+        return next(self._left)
 
 
 class Pins:
