@@ -7,15 +7,16 @@ refuse the request has had its say.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from msgspec import Struct
 
 from lightningstor.chunks.api import Buffer
 from lightningstor.chunks.digest import digest_inline
 from lightningstor.errors import BadDigest, IncompleteBody, StoreError
-from lightningstor.s3.call import Call
-from lightningstor.s3.wire.checksums import Checksum, content_md5, decode_checksum, requested_checksum
+from lightningstor.s3.call import Call, Exchange
+from lightningstor.s3.wire.checksums import SAY_NOTHING, Checksum, content_md5, decode_checksum, requested_checksum
 from lightningstor.s3.wire.chunked import AwsChunkedDecoder, ChunkVerifier
 from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, XAmzContentSHA256Mismatch
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
@@ -47,15 +48,39 @@ def open_body(call: Call, *, checksum_is_its_own: bool = True) -> RequestBody:
     plan = plan_payload(headers, call.content_sha256)
     if plan.wire_length is None and b"transfer-encoding" not in headers:
         raise MissingContentLength()
-    checksum = requested_checksum(headers) if checksum_is_its_own else None
-    if plan.trailer is not None and checksum is not None:
-        raise InvalidRequest(_SEVERAL)
-    if checksum_is_its_own and checksum is None and plan.trailer is None and _ANNOUNCED in headers:
-        raise InvalidRequest(
-            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers"
-            " were found."
-        )
-    return RequestBody(call, plan, checksum, content_md5(headers) if b"content-md5" in headers else None)
+    body = RequestBody(call, call.exchange, plan, plan.length)
+    if plan.sha256 is not None:
+        body.algorithms.append("sha256")
+    if not headers.keys() <= SAY_NOTHING:  # in C, for the plainest of requests
+        _open_checked(body, headers, checksum_is_its_own)
+    return body
+
+
+def _open_checked(body: RequestBody, headers: Mapping[bytes, bytes], checksum_is_its_own: bool) -> None:
+    """What the headers say of checksums and of framing."""
+    plan = body.plan
+    if checksum_is_its_own:
+        body.checksum = checksum = requested_checksum(headers)
+        if checksum is not None:
+            if plan.trailer is not None:
+                raise InvalidRequest(_SEVERAL)
+            body.checksum_algorithm = checksum.algorithm
+        elif plan.trailer is None and _ANNOUNCED in headers:
+            raise InvalidRequest(
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers"
+                " were found."
+            )
+    if plan.trailer is not None:
+        body.checksum_algorithm = plan.trailer_algorithm
+    if b"content-md5" in headers:
+        body.md5 = content_md5(headers)
+        body.algorithms.append("md5")
+    if body.checksum_algorithm is not None:
+        body.algorithms.append(body.checksum_algorithm.lower())
+    if plan.aws_chunked:
+        assert plan.length is not None
+        verifier = _verifier(body.call) if plan.signed_chunks else None
+        body.decoder = AwsChunkedDecoder(plan.length, verifier, plan.trailer)
 
 
 def _verifier(call: Call) -> ChunkVerifier:
@@ -64,62 +89,33 @@ def _verifier(call: Call) -> ChunkVerifier:
     return ChunkVerifier(key, signed.access_key_id, signed.amz_date, signed.credential.scope, signed.signature)
 
 
-class RequestBody(DirectSource):
-    """The content of a request; the store's `BodySource`.
+class RequestBody(DirectSource, Struct, eq=False):
+    """The content of a request; the store's `BodySource`. A struct, since every PUT makes one.
 
     Attributes:
         size: the announced length in bytes; None: not announced.
         algorithms: the digests that `expected` speaks of.
         checksum_algorithm: S3's name of the checksum that comes with the content, in a header or a trailer.
+        checksum, md5: the digests that came in headers. decoder: takes the content out of aws-chunks.
     """
 
-    __slots__ = (
-        "_call",
-        "_checksum",
-        "_decoder",
-        "_ended",
-        "_exchange",
-        "_md5",
-        "_pieces",
-        "_plan",
-        "_received",
-        "algorithms",
-        "checksum_algorithm",
-        "size",
-    )
-
-    def __init__(self, call: Call, plan: PayloadPlan, checksum: Checksum | None, md5: bytes | None) -> None:
-        self._call = call
-        self._plan = plan
-        self._decoder: AwsChunkedDecoder | None = None
-        if plan.aws_chunked:
-            assert plan.length is not None
-            verifier = _verifier(call) if plan.signed_chunks else None
-            self._decoder = AwsChunkedDecoder(plan.length, verifier, plan.trailer)
-        self._checksum = checksum
-        self._md5 = md5
-        self._received = 0
-        self._ended = False
-        self._pieces: deque[Buffer] = deque()
-        self.size = plan.length
-        algorithm = None
-        if checksum is not None:
-            algorithm = checksum.algorithm
-        elif plan.trailer is not None:
-            algorithm = plan.trailer_algorithm
-        self.checksum_algorithm = algorithm
-        algorithms = [] if plan.sha256 is None else ["sha256"]
-        if md5 is not None:
-            algorithms.append("md5")
-        if algorithm is not None:
-            algorithms.append(algorithm.lower())
-        self.algorithms: Sequence[str] = algorithms
-        self._exchange = call.exchange
+    call: Call
+    exchange: Exchange
+    plan: PayloadPlan
+    size: int | None
+    algorithms: list[str] = []
+    checksum_algorithm: str | None = None
+    checksum: Checksum | None = None
+    md5: bytes | None = None
+    decoder: AwsChunkedDecoder | None = None
+    _pieces: list[Buffer] = []
+    _received: int = 0
+    _ended: bool = False
 
     @property
     def has_digest(self) -> bool:
         """The content comes with a checksum or a Content-MD5."""
-        return self.checksum_algorithm is not None or self._md5 is not None
+        return self.checksum_algorithm is not None or self.md5 is not None
 
     async def receive(self) -> Buffer:
         """The next piece of the content; empty at the end.
@@ -128,14 +124,14 @@ class RequestBody(DirectSource):
             IncompleteBody: the content is shorter or longer than announced, or the client left.
             SignatureDoesNotMatch, InvalidChunkSize, MalformedTrailer: in an aws-chunked body.
         """
-        decoder, pieces = self._decoder, self._pieces
+        decoder, pieces = self.decoder, self._pieces
         while not pieces:
             try:
-                raw = b"" if self._ended else await self._exchange.receive_some(_PIECE)
+                raw = b"" if self._ended else await self.exchange.receive_some(_PIECE)
             except ConnectionError as gone:
                 raise self._cut_short(gone) from gone
             count = len(raw)
-            self._call.bytes_in += count
+            self.call.bytes_in += count
             if not count:
                 self._ended = True
             if decoder is None:
@@ -148,16 +144,16 @@ class RequestBody(DirectSource):
                 decoder.finish()
                 return b""
             pieces.extend(decoder.feed(raw))
-        return pieces.popleft()
+        return pieces.pop(0)
 
     def receive_whole(self) -> bytes | None:
         """See `DirectSource`. Not for an aws-chunked body, whose framing has an end to be looked at."""
-        if self._decoder is not None:
+        if self.decoder is not None:
             return None
-        whole = self._exchange.receive_whole()
+        whole = self.exchange.receive_whole()
         if whole is not None:
             self._ended = True
-            self._received = self._call.bytes_in = len(whole)
+            self._received = self.call.bytes_in = len(whole)
         return whole
 
     def receive_now(self, room: memoryview) -> int:
@@ -165,11 +161,11 @@ class RequestBody(DirectSource):
         if self._pieces:
             return 0
         try:
-            count = self._exchange.receive_now(room)
+            count = self.exchange.receive_now(room)
         except ConnectionError as gone:
             raise self._cut_short(gone) from gone
-        self._call.bytes_in += count
-        decoder = self._decoder
+        self.call.bytes_in += count
+        decoder = self.decoder
         if decoder is None:
             self._received += count
             return count
@@ -184,13 +180,13 @@ class RequestBody(DirectSource):
         if self._pieces:
             return False
         try:
-            return await self._exchange.wait_more()
+            return await self.exchange.wait_more()
         except ConnectionError as gone:
             raise self._cut_short(gone) from gone
 
     def _cut_short(self, gone: ConnectionError) -> StoreError:
         """What it means that the server will not get all of the body."""
-        self._call.aborted = True
+        self.call.aborted = True
         if getattr(gone, "status", None) == _TIMED_OUT:
             return RequestTimeout()
         return IncompleteBody("the request ended early", self.size, self._received)
@@ -202,20 +198,22 @@ class RequestBody(DirectSource):
             InvalidRequest: the trailer's checksum is not one.
         """
         expected: list[ExpectedDigest] = []
-        sha256 = self._plan.sha256
+        sha256 = self.plan.sha256
         if sha256 is not None:
-            expected.append(
-                ExpectedDigest(
-                    "sha256", bytes.fromhex(sha256), lambda got: XAmzContentSHA256Mismatch(sha256, got.hex())
-                )
-            )
-        if self._md5 is not None:
-            expected.append(_expected("md5", self._md5))
-        checksum, trailer = self._checksum, self._plan.trailer
+
+            def mismatch(computed: bytes) -> StoreError:
+                return XAmzContentSHA256Mismatch(sha256, computed.hex())
+
+            expected.append(ExpectedDigest("sha256", bytes.fromhex(sha256), mismatch))
+        if len(self.algorithms) == len(expected):
+            return expected
+        if self.md5 is not None:
+            expected.append(_expected("md5", self.md5))
+        checksum, trailer = self.checksum, self.plan.trailer
         if checksum is not None:
             expected.append(_expected(checksum.algorithm.lower(), checksum.digest))
-        elif trailer is not None and self._decoder is not None and self.checksum_algorithm is not None:
-            digest = decode_checksum(self.checksum_algorithm, self._decoder.trailers[trailer], trailer)
+        elif trailer is not None and self.decoder is not None and self.checksum_algorithm is not None:
+            digest = decode_checksum(self.checksum_algorithm, self.decoder.trailers[trailer], trailer)
             expected.append(_expected(self.checksum_algorithm.lower(), digest))
         return expected
 

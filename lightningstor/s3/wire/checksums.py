@@ -13,6 +13,7 @@ from lightningstor.store.checksums import ALGORITHMS, decode_base64
 
 __all__ = [
     "HEADER_PREFIX",
+    "SAY_NOTHING",
     "SEVERAL_CHECKSUMS",
     "Checksum",
     "content_md5",
@@ -31,14 +32,14 @@ _HEADERS: Final = {HEADER_PREFIX + name.lower().encode(): name for name in (*ALG
 _DIRECTIVES: Final = frozenset({b"x-amz-checksum-mode", b"x-amz-checksum-type", b"x-amz-checksum-algorithm"})
 """What begins like a checksum's header and is none."""
 
-_PLAIN: Final = frozenset(
+SAY_NOTHING: Final = frozenset(
     name.encode()
     for name in (
         "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "date", "host",
         "user-agent", "x-amz-content-sha256", "x-amz-date",
     )
 )  # fmt: skip
-"""Headers that say nothing of a checksum: a request with no other needs no look at each."""
+"""Headers that say nothing of checksums, nor of a framing: a request with no other needs no look at each."""
 
 
 class Checksum(NamedTuple):
@@ -89,7 +90,7 @@ def requested_checksum(headers: Mapping[bytes, bytes]) -> Checksum | None:
             x-amz-sdk-checksum-algorithm names.
         NotImplementedHere: of an algorithm that S3 has and this store hasn't.
     """
-    if headers.keys() <= _PLAIN:
+    if headers.keys() <= SAY_NOTHING:
         return None
     found: bytes | None = None
     for header in headers:

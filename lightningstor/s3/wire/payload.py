@@ -69,10 +69,9 @@ def _length(headers: Mapping[bytes, bytes], name: bytes) -> int | None:
     raw = headers.get(name)
     if raw is None:
         return None
-    text = raw.strip()
-    if not text.isdigit() or len(text) > 18:
-        raise InvalidArgument(f"{name.decode()} is not a number of bytes", name.decode(), text.decode("latin-1"))
-    return int(text)
+    if not raw.isdigit() or len(raw) > 18:
+        raise InvalidArgument(f"{name.decode()} is not a number of bytes", name.decode(), raw.decode("latin-1"))
+    return int(raw)
 
 
 def plan_payload(headers: Mapping[bytes, bytes], signed_hash: str | None) -> PayloadPlan:
