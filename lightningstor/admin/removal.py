@@ -1,4 +1,4 @@
-"""Deleting tenants: the directory forgets them, the store their limits, so that a later one of the name has none."""
+"""Deleting tenants, and letting the store know that their limits went with them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ async def remove_organisation(services: AdminServices, org: str) -> None:
     Raises:
         NoSuchEntity, EntityInUse, EntityFixed
     """
-    with trio.CancelScope(shield=True):  # both or, before the first has begun, neither
+    with trio.CancelScope(shield=True):  # what has been deleted must not count on
         await services.directory.organisations.delete(org)
-        await services.store.quotas.set(QuotaScope(org), None)
+        await services.store.quotas.gone(QuotaScope(org))
 
 
 async def remove_project(services: AdminServices, org: str, project: str) -> None:
@@ -29,4 +29,4 @@ async def remove_project(services: AdminServices, org: str, project: str) -> Non
     """
     with trio.CancelScope(shield=True):
         await services.directory.projects.delete(org, project)
-        await services.store.quotas.set(QuotaScope(org, project), None)
+        await services.store.quotas.gone(QuotaScope(org, project))

@@ -95,7 +95,7 @@ class AccessKeys:
                 change.puts.append(self._expiring(old, ends))
             else:
                 change.removes.append(old)
-                change.unindex.append(keys.credential_of_principal(old.principal_id, old.id))
+                change.deletes.append(keys.credential_of_principal(old.principal_id, old.id))
             return change
 
         await self.ledger.change(plan)
@@ -124,7 +124,7 @@ class AccessKeys:
         async def plan() -> Change:
             record = self.get(access_key_id)
             index = keys.credential_of_principal(record.principal_id, access_key_id)
-            return Change(removes=[record], unindex=[index])
+            return Change(removes=[record], deletes=[index])
 
         await self.ledger.change(plan)
 

@@ -31,7 +31,7 @@ class Change:
         puts: records to write; each is checked against what the view knows of it.
         removes: records to delete.
         joins: keys of the organisation, project or group records that something is put into.
-        checks: further ones. index, unindex: rows of indexes.
+        checks: further ones. index: rows of indexes to write. deletes: further rows to delete.
     """
 
     puts: list[IamRecord] = field(factory=list)
@@ -39,7 +39,7 @@ class Change:
     joins: list[bytes] = field(factory=list)
     checks: list[Check] = field(factory=list)
     index: list[bytes] = field(factory=list)
-    unindex: list[bytes] = field(factory=list)
+    deletes: list[bytes] = field(factory=list)
 
 
 Plan = Callable[[], Awaitable[Change]]
@@ -111,5 +111,5 @@ class Ledger:
         puts = [self.rows.put(record) for record in change.puts]
         puts += [Put(key, _TOUCHED) for key in change.index]
         puts += [Put(iam_keys.members(key), _TOUCHED) for key in sorted(set(change.joins))]
-        deletes = [record.row_key for record in change.removes] + change.unindex
+        deletes = [record.row_key for record in change.removes] + change.deletes
         return Txn([*checks, *change.checks], puts, deletes)

@@ -112,7 +112,7 @@ class Principals:
                 puts=[made],
                 joins=_joined(self.ledger, self.limits, made),
                 removes=[*left_over],
-                unindex=_unindexed(principal_id, left_over),
+                deletes=_unindexed(principal_id, left_over),
             )
 
         await self.ledger.change(plan)
@@ -164,7 +164,7 @@ class Principals:
         async def plan() -> Change:
             record = self._changeable(principal_id)
             left_over = _belongings(self.ledger, principal_id)
-            return Change(removes=[record, *left_over], unindex=_unindexed(principal_id, left_over))
+            return Change(removes=[record, *left_over], deletes=_unindexed(principal_id, left_over))
 
         await self.ledger.change(plan)
 

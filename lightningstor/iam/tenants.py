@@ -65,7 +65,7 @@ class Organisations:
         return made
 
     async def delete(self, org_id: str) -> None:
-        """Delete an organisation that has no buckets, principals, projects or groups; its grants go with it.
+        """Delete an organisation that has no buckets, principals, projects or groups; grants and limits go with it.
 
         Raises:
             NoSuchEntity, EntityInUse, EntityFixed
@@ -85,7 +85,11 @@ class Organisations:
             ):
                 if used:
                     raise EntityInUse(ORGANISATION, org_id, f"it has {what}")
-            return Change(removes=[record, *view.grants.get(org_id, {}).values()], checks=[members])
+            return Change(
+                removes=[record, *view.grants.get(org_id, {}).values()],
+                checks=[members],
+                deletes=[keys.quota(org_id, None)],
+            )
 
         await ledger.change(plan)
 
@@ -141,7 +145,7 @@ class Projects:
         return made
 
     async def delete(self, org_id: str, project_id: str) -> None:
-        """Delete a project that has neither buckets nor principals.
+        """Delete a project that has neither buckets nor principals; its limits go with it.
 
         Raises:
             NoSuchEntity, EntityInUse, EntityFixed
@@ -157,7 +161,7 @@ class Projects:
             await _refuse_buckets(ledger, PROJECT, name, keys.bucket(org_id, project_id, ""))
             if any((one.org_id, one.project_id) == (org_id, project_id) for one in view.stored.values()):
                 raise EntityInUse(PROJECT, name, "it has principals")
-            return Change(removes=[record], checks=[members])
+            return Change(removes=[record], checks=[members], deletes=[keys.quota(org_id, project_id)])
 
         await ledger.change(plan)
 

@@ -94,6 +94,11 @@ class Quotas:
                 await commit(self.ctx.kv, Txn(puts=[Put(row_key, encode(record))]))
                 self.ctx.accounts.view.renew(scope.org_id, scope.project_id, limits)
 
+    async def gone(self, scope: QuotaScope) -> None:
+        """The organisation or project was deleted, and with it, in the same transaction, the row of its limits."""
+        async with self._turn:
+            self.ctx.accounts.view.renew(scope.org_id, scope.project_id, None)
+
     async def _set_of_bucket(self, scope: QuotaScope, limits: StorageLimits) -> None:
         quota = BucketQuota(limits.max_total_size_bytes, limits.max_objects_per_bucket)
         ctx = self.ctx

@@ -178,6 +178,22 @@ async def test_an_update_counts_at_once(place: Place) -> None:
     assert acting() is Role.READER
 
 
+async def test_limits_go_with_their_tenant(place: Place) -> None:
+    """In the transaction that deletes it: no crash leaves them to a later tenant of the name."""
+    directory = place.directory
+    kv = FaultyKv(place.kv)
+    directory.ledger.kv = kv
+    await directory.organisations.create("short-lived")
+    await directory.projects.create("short-lived", "web")
+    limits = [keys.quota("short-lived", "web"), keys.quota("short-lived", None)]
+    await place.kv.commit(Txn(puts=[Put(key, b"{}") for key in limits]))
+    made = kv.commits
+    await directory.projects.delete("short-lived", "web")
+    await directory.organisations.delete("short-lived")
+    assert kv.commits == made + 2
+    assert not {row.key for row in await rows_of(place)} & set(limits)
+
+
 async def test_a_deleted_principal_takes_everything_along(place: Place) -> None:
     """Keys, tokens and grants go with their principal, in one transaction; a namesake made later inherits nothing."""
     directory = place.directory
