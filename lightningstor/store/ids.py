@@ -17,6 +17,9 @@ __all__ = ["ID_LENGTH", "IdClock", "is_id"]
 ID_LENGTH: Final = 30
 
 _RANDOM_BYTES: Final = 7
+_AT_ONCE: Final = 64
+"""For how many ids random bits are drawn at once: a system call for each takes 0.4 µs of every PUT."""
+
 _CLOCK_DIGITS: Final = 16
 _CLOCK_MAX: Final = (1 << 64) - 1
 _DIGITS: Final = frozenset("0123456789abcdef")
@@ -34,15 +37,22 @@ class IdClock:
         self._clock = clock
         self._entropy = entropy
         self._last = 0
+        self._random: list[str] = []
 
     def version_id(self, newer_than: str | None = None) -> str:
         """A version id that sorts before every earlier one, and before `newer_than`."""
         after = 0 if newer_than is None else _CLOCK_MAX - int(newer_than[:_CLOCK_DIGITS], 16)
-        return f"{_CLOCK_MAX - self._tick(after):016x}{self._entropy.token_bytes(_RANDOM_BYTES).hex()}"
+        return f"{_CLOCK_MAX - self._tick(after):016x}{self._tail()}"
 
     def upload_id(self) -> str:
         """An upload id that sorts after every earlier one."""
-        return f"{self._tick(0):016x}{self._entropy.token_bytes(_RANDOM_BYTES).hex()}"
+        return f"{self._tick(0):016x}{self._tail()}"
+
+    def _tail(self) -> str:
+        """The random digits of an id."""
+        if not self._random:
+            self._random = self._entropy.token_bytes(_AT_ONCE * _RANDOM_BYTES).hex("/", _RANDOM_BYTES).split("/")
+        return self._random.pop()
 
     def _tick(self, after: int) -> int:
         tick = self._clock.now_ms() << 16
