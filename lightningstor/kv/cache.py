@@ -148,7 +148,7 @@ class RowCache:
             self._old_bytes -= _size(self._old.pop(key))
 
     def release(self, keys: list[bytes]) -> None:
-        """A transaction with these keys is settled, or was withdrawn."""
+        """Transactions with these keys are settled, or were withdrawn."""
         queued = self._queued
         for key in keys:
             held = queued.pop(key)

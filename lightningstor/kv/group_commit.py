@@ -24,6 +24,7 @@ from lightningstor.kv.readers import PointReader
 from lightningstor.kv.schema import PAGE_BYTES
 from lightningstor.kv.statistics import BatchReport, OnBatch
 from lightningstor.ports import Blocking
+from lightningstor.structs import mutable
 
 __all__ = ["CommitLimits", "GroupCommit"]
 
@@ -47,6 +48,7 @@ class CommitLimits:
     batch_bytes: int = 8 * 1_048_576
 
 
+@mutable
 class _Queued(Struct, eq=False):
     """A transaction on its way, and the task that sleeps for it.
 
@@ -256,9 +258,9 @@ class GroupCommit:
     def _take(self) -> list[_Queued]:
         """The next batch: what waits, up to the limits. From here on its callers cannot leave."""
         batch: list[_Queued] = []
-        room = self._limits.batch_bytes
-        while self._queue and room > 0 and len(batch) < self._limits.batch:
-            queued = self._queue.popleft()
+        queue, room, most = self._queue, self._limits.batch_bytes, self._limits.batch
+        while queue and room > 0 and len(batch) < most:
+            queued = queue.popleft()
             if not queued.withdrawn:
                 queued.taken = True
                 batch.append(queued)
@@ -310,12 +312,12 @@ class GroupCommit:
 
     def _finish(self, batch: list[_Queued], outcomes: Sequence[Outcome | Exception], rows: Iterable[Row]) -> None:
         """Bring the cache to what is now true, then wake the callers."""
-        for queued in batch:
-            self._cache.release(queued.keys)
+        self._cache.release([key for queued in batch for key in queued.keys])
         self._cache.renew(rows)
+        reschedule: Any = trio.lowlevel.reschedule
         for queued, outcome in zip(batch, outcomes, strict=True):
             queued.outcome = outcome
-            trio.lowlevel.reschedule(queued.task, queued)  # type: ignore[arg-type]
+            reschedule(queued.task, queued)
         self.transactions += len(batch)
 
     def _count(self, settled: Settled) -> None:

@@ -22,6 +22,7 @@ from lightningstor.s3.wire.faults import InvalidRequest, MissingContentLength, X
 from lightningstor.s3.wire.payload import PayloadPlan, plan_payload
 from lightningstor.s3.wire.refusals import MaxMessageLengthExceeded, RequestTimeout
 from lightningstor.store.api import DirectSource, ExpectedDigest
+from lightningstor.structs import mutable
 
 __all__ = ["RequestBody", "open_body", "read_document"]
 
@@ -89,6 +90,7 @@ def _verifier(call: Call) -> ChunkVerifier:
     return ChunkVerifier(key, signed.access_key_id, signed.amz_date, signed.credential.scope, signed.signature)
 
 
+@mutable
 class RequestBody(DirectSource, Struct, eq=False):
     """The content of a request; the store's `BodySource`. A struct, since every PUT makes one.
 

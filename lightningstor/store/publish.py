@@ -187,7 +187,7 @@ async def _attempt(
     """One try; None: a conflict."""
     bucket = located.bucket
     row = await ctx.kv.get(row_key)
-    current = decode_current(row)
+    current = None if row is None else decode_current(row)
     if conditions.if_none_match or conditions.if_match is not None:
         check_conditions(conditions, current, bucket.name, key)
     is_null = bucket.versioning != ENABLED
