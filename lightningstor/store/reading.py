@@ -92,26 +92,27 @@ class Reads:
         """
         found = await self.finder.find(bucket, key, version_id)
         while True:
-            wanted = None if plan is None else plan(found)
-            if wanted is None:
-                wanted = ReadPlan(0, found.version.size)
+            version = found.version
+            body, size = version.body, version.size
+            wanted = (None if plan is None else plan(found)) or ReadPlan(0, size)
+            if body is None or not wanted.length:
+                return OpenObject(found, wanted, b"", True)
             try:
-                return await self._open(found, wanted)
+                if body.layout != "inline":
+                    return await self._open_large(found, wanted, body)
+                data = await read_inline(self.ctx, body, size)
             except BytesMissing:
                 again = await self.finder.find(bucket, key, version_id)
-                if again.version.body == found.version.body:
+                if again.version.body == body:
                     raise
                 found = again
+                continue
+            if wanted.length != size:
+                data = data[wanted.offset : wanted.offset + wanted.length]
+            return OpenObject(found, wanted, data, True)
 
-    async def _open(self, found: Found, plan: ReadPlan) -> OpenObject:
-        body, size, length = found.version.body, found.version.size, plan.length
-        if body is None or length == 0:
-            return OpenObject(found, plan, b"", True)
-        if body.layout == "inline":
-            data = await read_inline(self.ctx, body, size)
-            if length != size:
-                data = data[plan.offset : plan.offset + length]
-            return OpenObject(found, plan, data, True)
+    async def _open_large(self, found: Found, plan: ReadPlan, body: BodyRef) -> OpenObject:
+        """One whose bytes lie in chunks, or in parts."""
         self.ctx.pins.hold(body.data_id)
         pieces = _BodyPieces(self.ctx, body, plan.offset, plan.length)
         opened = OpenObject(found, plan, b"", complete=False, _reads=self, _pieces=pieces)
