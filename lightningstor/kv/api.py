@@ -150,6 +150,10 @@ class Kv(KvReads, Protocol):
         """
         ...
 
+    async def get_body(self, number: int) -> bytes | None:
+        """The value under `bodies.body_key(number)`, or None: `get` for who wants nothing else of a body's row."""
+        ...
+
     @property
     def read_only_reason(self) -> str | None:
         """Why all writing has stopped, since a device failure; None while the store is healthy."""

@@ -19,6 +19,7 @@ from lightningstor.kv.api import (
     Txn,
     TxnConflict,
 )
+from lightningstor.kv.bodies import body_key
 from lightningstor.kv.sorted_keys import SortedKeys
 
 __all__ = ["MemoryKv"]
@@ -52,6 +53,10 @@ class MemoryKv:
 
     async def get(self, key: bytes) -> Row | None:
         return self._rows.get(key)
+
+    async def get_body(self, number: int) -> bytes | None:
+        row = self._rows.get(body_key(number))
+        return None if row is None else row.value
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
         return [self._rows.get(key) for key in keys]

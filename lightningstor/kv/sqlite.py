@@ -19,7 +19,7 @@ import trio
 
 from lightningstor.kv.api import KvCapabilities, KvReads, Outcome, Row, Txn
 from lightningstor.kv.batch import BatchWriter
-from lightningstor.kv.bodies import BODY_KEY_BYTES, BODY_PREFIX, body_id
+from lightningstor.kv.bodies import BODY_KEY_BYTES, BODY_PREFIX, body_id, body_key
 from lightningstor.kv.cache import RowCache
 from lightningstor.kv.checkpoints import LOG_BYTES, Checkpointer
 from lightningstor.kv.group_commit import CommitLimits, GroupCommit
@@ -87,6 +87,14 @@ class SqliteKv:
         else:
             self._cache.offer_absent(key)
         return row
+
+    async def get_body(self, number: int) -> bytes | None:
+        """The value under `body_key(number)`, or None."""
+        data = self._reader.body_bytes(number)
+        if data is not None:
+            return data
+        row = await self.get(body_key(number))
+        return None if row is None else row.value
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
         """The keys' rows, all at one moment: what is cached is the newest, as is what a read that begins now sees."""

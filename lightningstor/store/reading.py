@@ -162,13 +162,11 @@ async def read_inline(ctx: StoreContext, body: BodyRef, size: int) -> bytes:
         BytesMissing, BytesCorrupt
     """
     data_id = body.data_id
-    row_key = keys.DATA + data_id.encode()
-    row = await ctx.kv.get(row_key)
-    if row is None:
-        raise BytesMissing(row_key.decode())
-    data = row.value
+    data = await ctx.kv.get_body(int(data_id, 16))
+    if data is None:
+        raise BytesMissing(f"{keys.DATA.decode()}{data_id}")
     if len(data) != size or inline_crc(data_id, data) != body.crc:
-        raise BytesCorrupt(row_key.decode(), "the bytes are not those that were written")
+        raise BytesCorrupt(f"{keys.DATA.decode()}{data_id}", "the bytes are not those that were written")
     return data
 
 

@@ -68,6 +68,9 @@ class FaultyKv:
     async def get(self, key: bytes) -> Row | None:
         return await self._kv.get(key)
 
+    async def get_body(self, number: int) -> bytes | None:
+        return await self._kv.get_body(number)
+
     async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
         return await self._kv.get_many(keys)
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightningstor.kv.api import ABSENT, Add, Applied, Check, Kv, Outcome, Put, Row, Txn, TxnConflict
+from lightningstor.kv.bodies import body_key
 from lightningstor.kv.memory import MemoryKv
 from lightningstor.kv.sqlite import open_sqlite_kv
 from tests.contract.kv_worlds import InlineBlocking, world
@@ -93,6 +94,20 @@ async def test_row_reads_as_written(kv: Kv, key: bytes) -> None:
         assert await kv.get(key) == row
         assert await kv.get_many([key]) == [row]
         assert await kv.scan(key, key + b"\0", 5) == [row]
+
+
+@pytest.mark.parametrize("number", [0, 1, (1 << 63) - 1, 1 << 63])
+async def test_body_reads_as_written(kv: Kv, number: int) -> None:
+    """A body by its id is the value under its key: whatever was there before, whichever was read before it."""
+    key, other = body_key(number), body_key(7)
+    assert await kv.get_body(number) is None
+    await put(kv, (other, b"other"))
+    for value in (b"", b"\0", bytes(range(256)) * 300, None):
+        await applied(kv, Txn(deletes=[key]) if value is None else Txn(puts=[Put(key, value)]))
+        assert await kv.get_body(number) == value
+        assert await kv.get_body(number ^ 2) is None
+        assert await kv.get_body(7) == b"other"
+        assert await kv.get_body(number) == value
 
 
 async def test_get_many_keeps_the_keys_order(kv: Kv) -> None:
@@ -410,6 +425,7 @@ async def test_reads_see_finished_commits(kv: Kv) -> None:
             expected = [Row(key, value, revision), Row(body, value, revision)]
             assert await kv.get(key) == expected[0]
             assert await kv.get(body) == expected[1]
+            assert await kv.get_body(name) == value
             assert await kv.get_many([key, body]) == expected
             assert await kv.scan(key, key + b"\0", 1) == expected[:1]
             assert await kv.scan(body, body + b"\0", 100) == expected[1:]

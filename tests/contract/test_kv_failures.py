@@ -137,13 +137,15 @@ async def test_failed_read_in_a_batch_means_nothing_happened(tmp_path: Path, vfs
 async def test_failed_read_is_an_error_not_an_absence(tmp_path: Path, vfs: FaultyVfs) -> None:
     """A row that cannot be read raises BytesCorrupt in every kind of read; when the device is back, so is the row."""
     async with open_sqlite_kv(tmp_path / "kv", world(), vfs=vfs.name) as kv:
-        await put(kv, *((b"k%04d" % number, bytes(500)) for number in range(500)), (BODY % 1, bytes(500)))
+        await put(kv, *((b"k%04d" % number, bytes(500)) for number in range(500)))
+        await put(kv, *((BODY % number, bytes(500)) for number in range(200)))
     async with open_sqlite_kv(tmp_path / "kv", world(), vfs=vfs.name, mmap_bytes=0, cache_bytes=0) as kv:
+        assert await kv.get_body(1) == bytes(500)
         async with kv.snapshot() as snapshot:
             vfs.fault = _fail("read", "main", lambda: io_error("read"))
             for read in (
                 kv.get(b"k0300"),
-                kv.get(BODY % 1),
+                kv.get(BODY % 99),
                 kv.get_many([b"k0400"]),
                 kv.scan(b"k0100", b"z", 5),
                 kv.scan(b"k0100", b"z", 400),
@@ -156,10 +158,13 @@ async def test_failed_read_is_an_error_not_an_absence(tmp_path: Path, vfs: Fault
             vfs.fault = lambda operation, kind: None
         assert await kv.get(b"k0300") is not None
         assert len(await kv.scan(b"k0100", b"z", 400)) == 400
-        await put(kv, (b"a", b"1"))
+        await put(kv, (b"a", b"1"), (BODY % 1, b"1"))
         row = await kv.get(b"a")
         assert row is not None
-        assert row.value == b"1"
+        assert row.value == await kv.get_body(1) == b"1"
+        vfs.fault = _fail("read", "main", lambda: io_error("read"))
+        with pytest.raises(BytesCorrupt, match="IOError"):
+            await kv.get_body(199)
 
 
 @pytest.mark.parametrize(("operation", "kind"), [("sync", "wal"), ("write", "main"), ("sync", "main")])

@@ -46,6 +46,15 @@ async def test_queued_transactions_are_committed_on_closing(tmp_path: Path) -> N
         assert await keys_of(kv) == [b"queued", b"taken"]
 
 
+async def test_closed_store_reads_no_body(tmp_path: Path) -> None:
+    """A body that was read before the store was closed is not read behind it."""
+    async with open_sqlite_kv(tmp_path / "kv", world()) as kv:
+        await put(kv, (body_key(1), b"body"))
+        assert await kv.get_body(1) == b"body"
+    with pytest.raises(StoreClosed):
+        await kv.get_body(1)
+
+
 async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     """A reopened store has the same rows with the same revisions, and its next revision is higher than any before."""
     async with open_sqlite_kv(tmp_path / "kv", world()) as kv:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from attrs import define, field
 
 from lightningstor.kv.api import Kv, KvCapabilities, KvReads, Outcome, Row, Txn
+from lightningstor.kv.bodies import body_key
 
 
 @define
@@ -38,6 +39,10 @@ class RecordingKv:
     async def get(self, key: bytes) -> Row | None:
         self.read.append(key)
         return await self.inner.get(key)
+
+    async def get_body(self, number: int) -> bytes | None:
+        self.read.append(body_key(number))
+        return await self.inner.get_body(number)
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Row | None]:
         self.read += keys
