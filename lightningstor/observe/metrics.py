@@ -125,9 +125,9 @@ class Metrics:
 
     def operation_done(self, record: OperationRecord) -> None:
         """See `Observer`."""
-        meters = self._protocols.get(record.protocol)
-        meter = None if meters is None else meters.get(record.operation)
-        if meter is None:
+        try:
+            meter = self._protocols[record.protocol][record.operation]
+        except KeyError:
             meter = self.operation(record.protocol, record.operation)
         status, seconds, size = record.status, record.seconds, record.object_size
         meter.by_class[status // 100 if status < 600 else 0] += 1

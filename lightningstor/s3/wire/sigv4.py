@@ -171,12 +171,22 @@ def _credential(text: str, listed: str) -> Credential:
     return Credential.of(access_key_id, date, region, service, raw_names)
 
 
+def _check_scheme(authorization: bytes) -> None:
+    if authorization.startswith(_HEADER_PREFIX):
+        return
+    if authorization.startswith(_SIGV4A.encode()):
+        raise NotImplementedHere(_SIGV4A)
+    raise InvalidArgument("Unsupported Authorization Type", "Authorization")
+
+
 def _header_credential(fields: bytes) -> Credential:
     """Read an Authorization header without its signature. What is left is the same for a client's whole day.
 
     Raises:
         AuthorizationHeaderMalformed
+        InvalidArgument, NotImplementedHere: it has another scheme.
     """
+    _check_scheme(fields)
     found: dict[str, str] = {}
     for piece in fields.decode("latin-1").removeprefix(_SCHEME).split(","):
         name, _, value = piece.strip().partition("=")
@@ -212,16 +222,12 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
         InvalidArgument: no scheme that S3 knows. NotImplementedHere: SigV4a, the asymmetric kind.
         InvalidRequest: x-amz-content-sha256 is missing. AccessDenied: the time is missing or cannot be read.
     """
-    raw = headers[b"authorization"]
-    if not raw.startswith(_HEADER_PREFIX):
-        if raw.startswith(_SIGV4A.encode()):
-            raise NotImplementedHere(_SIGV4A)
-        raise InvalidArgument("Unsupported Authorization Type", "Authorization")
-    fields, _, signature = raw.partition(b"Signature=")
+    fields, _, signature = headers[b"authorization"].partition(b"Signature=")
     if _COMMA in signature:  # nobody's SDK writes it elsewhere than last
         signature, _, rest = signature.partition(b",")
         fields += rest
     if not signature:
+        _check_scheme(fields)
         raise AuthorizationHeaderMalformed(f"{_HEADER}missing Signature.")
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
