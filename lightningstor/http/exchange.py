@@ -144,12 +144,13 @@ class Exchange(msgspec.Struct, eq=False):
         if self._left <= 0 or self._unasked or self.fault is not None or self._wire is not self._connection.base:
             return 0
         buffer = buffer[: self._left]
-        buffered = self._connection.buffer
+        buffered, count = self._connection.buffer, 0
         if buffered:
             count = min(len(buffered), len(buffer))
             buffer[:count] = buffered[:count]
             self._connection.buffer = buffered[count:]
-        else:
+            buffer = buffer[count:]
+        if buffer:
             try:
                 found = self._connection.base.read_now(buffer)
                 if found == 0:
@@ -157,7 +158,8 @@ class Exchange(msgspec.Struct, eq=False):
             except ClientGone as gone:
                 self.fault = gone
                 raise
-            count = found or 0
+            if found is not None:
+                count += found
         self._left -= count
         if not self._left:
             self._end_body()
