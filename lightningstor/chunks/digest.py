@@ -12,12 +12,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from lightningstor.chunks.api import Buffer
 from lightningstor.ports import Blocking, World
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.hashes import Hash as OpensslHash
 
 __all__ = ["ALGORITHMS", "INLINE_MAX", "DigestLane", "DigestPipeline", "digest_inline"]
 
@@ -70,6 +73,14 @@ def _crc_functions() -> dict[str, tuple[Callable[[Buffer, int], int], int]]:
     return {"crc32": (crc32, 4), "crc32c": (crc32c, 4), "crc64nvme": (crc64nvme, 8)}
 
 
+@cache
+def _openssl_md5() -> Callable[[], OpensslHash]:
+    """What makes the state of an MD5. Imported late, as the CRCs are."""
+    from cryptography.hazmat.primitives import hashes
+
+    return partial(hashes.Hash, hashes.MD5())
+
+
 class _Md5:
     """MD5 by the OpenSSL that comes with cryptography, with the interface of hashlib, whose own is the system's.
 
@@ -79,9 +90,7 @@ class _Md5:
     __slots__ = ("_state", "update")
 
     def __init__(self) -> None:
-        from cryptography.hazmat.primitives import hashes
-
-        self._state = hashes.Hash(hashes.MD5())
+        self._state = _openssl_md5()()
         self.update = self._state.update
 
     def digest(self) -> bytes:
@@ -112,6 +121,8 @@ ALGORITHMS: Final = frozenset(_MAKERS)
 """Every algorithm there is here."""
 
 _SECOND_LANE: Final = frozenset({"sha1", "sha256", "sha512"})
+_LAST_IN_LANE: Final = ALGORITHMS - _HASHES.keys()
+"""The CRCs: a hash has time to fetch the bytes into the core's cache, where a CRC then finds them."""
 
 
 def _make(algorithm: str) -> _Hash:
@@ -119,11 +130,6 @@ def _make(algorithm: str) -> _Hash:
     if maker is None:
         raise _unknown(algorithm)
     return maker()
-
-
-def _is_crc(algorithm: str) -> bool:
-    """Whether it goes last: a hash has time to fetch the bytes into the core's cache, where a CRC then finds them."""
-    return algorithm.startswith("crc")
 
 
 def _unknown(algorithm: str) -> ValueError:
@@ -182,7 +188,9 @@ class DigestPipeline:
         wanted = set(algorithms)
         second = wanted & _SECOND_LANE if "md5" in wanted else frozenset[str]()
         self.lanes: Final = tuple(
-            DigestLane(sorted(group, key=_is_crc)) for group in (wanted - second, second) if group
+            DigestLane((*(group - _LAST_IN_LANE), *(group & _LAST_IN_LANE)))
+            for group in (wanted - second, second)
+            if group
         )
         """What may be updated at the same time."""
         self._blocking: Blocking = world.blocking
@@ -202,4 +210,7 @@ class DigestPipeline:
 
     def digests(self) -> dict[str, bytes]:
         """Every algorithm's digest of what was taken so far."""
-        return {algorithm: digest for lane in self.lanes for algorithm, digest in lane.digests().items()}
+        found: dict[str, bytes] = {}
+        for lane in self.lanes:
+            found |= lane.digests()
+        return found

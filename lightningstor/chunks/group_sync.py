@@ -8,8 +8,8 @@ to take another for the sync costs more than the sync.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 
 from lightningstor.chunks.errors import FULL, OUT_OF_DESCRIPTORS
 
@@ -17,20 +17,33 @@ __all__ = ["DirectoryGroup", "GroupSync"]
 
 
 class DirectoryGroup:
-    """Those who want one directory synced now.
+    """Those who want one directory synced now. As a context it counts who uses it as one of them.
 
     One sync runs at a time, and once the device has failed one nobody tries again: the kernel may have dropped what it
     could not write, and then a second sync succeeds without it.
+
+    Args:
+        ended: called when the last of them has gone.
     """
 
-    __slots__ = ("_failure", "_finished", "_running", "_started", "members")
+    __slots__ = ("_ended", "_failure", "_finished", "_members", "_running", "_started")
 
-    def __init__(self) -> None:
-        self.members = 0
+    def __init__(self, ended: Callable[[], object]) -> None:
+        self._ended = ended
+        self._members = 0
         self._running = threading.Lock()
         self._started = 0
         self._finished = 0
         self._failure: OSError | None = None
+
+    def __enter__(self) -> DirectoryGroup:
+        self._members += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._members -= 1
+        if not self._members:
+            self._ended()
 
     def sync(self, sync: Callable[[], None]) -> None:
         """In a thread: return when a sync that began after this call has ended, another's or our own by `sync`.
@@ -60,16 +73,9 @@ class GroupSync:
     def __init__(self) -> None:
         self._groups: dict[str, DirectoryGroup] = {}
 
-    @contextmanager
-    def member(self, directory: str) -> Iterator[DirectoryGroup]:
-        """Take part in the directory's group while the context is open."""
+    def member(self, directory: str) -> DirectoryGroup:
+        """The directory's group; enter it at once, as a context."""
         group = self._groups.get(directory)
         if group is None:
-            group = self._groups[directory] = DirectoryGroup()
-        group.members += 1
-        try:
-            yield group
-        finally:
-            group.members -= 1
-            if not group.members:
-                del self._groups[directory]
+            group = self._groups[directory] = DirectoryGroup(partial(self._groups.pop, directory))
+        return group

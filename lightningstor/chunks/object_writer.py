@@ -165,7 +165,8 @@ class ObjectWriter:
         """
         self._check_usable()
         await self._send_batch(last=True)
-        await self._settle_all()
+        if self._in_flight or self._sealing:
+            await self._settle_all()
         return self.take_sealed()
 
     def keep(self) -> None:
@@ -239,15 +240,9 @@ class ObjectWriter:
         ended = partial(self._job_ended, batch)
         run = self._manager.world.blocking.run
         hops: list[tuple[DigestLane, ...]] = [(lane,) for lane in self._lanes] if batch.size else []
-        also = None
         if last and batch.size <= _FIRST_BATCH and hops:
-            if self._manager.batches_under_way:
-                # Others keep the cores busy: a hop less is worth more than writing and hashing side by side.
-                also = partial(_update, self._lanes, pieces)
-                hops = []
-            else:
-                hops = [self._lanes]
-        write = Job(partial(self._write, chunk, pieces, ends_chunk, also), ended)
+            hops = [self._lanes]
+        write = Job(partial(self._write, chunk, pieces, ends_chunk), ended)
         jobs = [write, *(Job(partial(run, _update, lanes, pieces), ended) for lanes in hops)]
         batch.jobs_left = len(jobs)
         self._manager.batches_under_way += 1
@@ -265,8 +260,12 @@ class ObjectWriter:
         Args:
             last: the chunk ends here, however little it holds.
         """
-        await self._settle()
+        if self._in_flight or self._sealing:
+            await self._settle()
         if not self._gathered.size and not (last and self._chunk.filled):
+            return
+        if last and self._manager.batches_under_way and self._gathered.size <= _FIRST_BATCH and not self._sealing:
+            await self._write_last()
             return
         write, *digests = self._make_jobs(last)
         # Nothing but digests runs beside the last write: it needs no worker, once they are on their way.
@@ -283,6 +282,28 @@ class ObjectWriter:
         if last:
             await write.run()
 
+    async def _write_last(self) -> None:
+        """Write, hash and seal what is gathered, the last chunk's end, in one hop and without a worker.
+
+        Others keep the cores busy: a hop less is worth more than writing and hashing side by side.
+        """
+        batch, chunk = self._gathered, self._chunk
+        self._budget.remove_collector(self._write_now)
+        batch.drop_unused()
+        pieces = batch.pieces()
+        self._manager.batches_under_way += 1
+        try:
+            await self._write(chunk, pieces, ends_chunk=True, also=partial(_update, self._lanes, pieces))
+        except Exception as error:
+            self._error = error
+            raise
+        finally:
+            self._manager.batches_under_way -= 1
+            batch.release()
+        assert chunk.ref is not None
+        self._sealed.append(chunk.ref)
+        self._chunk = _Chunk(chunk.index + 1, chunk.start + chunk.ref.size)
+
     def _write_now(self) -> None:
         """Somebody waits for room: write the batch as it is, if nothing is in flight. See `BufferBudget`."""
         if not self._gathered.size or not all(job.done for job in self._in_flight):
@@ -295,9 +316,9 @@ class ObjectWriter:
                 self._manager.workers.submit_nowait(job)
 
     async def _write(
-        self, chunk: _Chunk, pieces: list[memoryview], ends_chunk: bool, also: Callable[[], None] | None
+        self, chunk: _Chunk, pieces: list[memoryview], ends_chunk: bool, also: Callable[[], None] | None = None
     ) -> None:
-        """In a worker: write a batch, and seal the chunk behind its last one."""
+        """Write a batch, and seal the chunk behind its last one."""
         if chunk.writer is None:
             chunk.writer = await self._manager.store.begin(chunk_id(self._data_id, chunk.index))
         if ends_chunk:
