@@ -78,8 +78,10 @@ class RowCache:
 
     def holds(self, row: Row) -> bool:
         """Whether the row is cached, so that it is its key's newest. On the way of every request."""
-        found = self._young.get(row.key) or self.find(row.key)
-        return found is row or (found is not None and found.revision == row.revision)
+        if self._young.get(row.key) is row:
+            return True
+        found = self.find(row.key)
+        return found is not None and found.revision == row.revision
 
     def offer(self, row: Row) -> None:
         """Take a row just read from the store, on the thread that queues transactions, with no checkpoint between."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from lightningstor.model.records import DISABLED, ObjectVersion
+from lightningstor.model.records import DISABLED, ObjectChecksum, ObjectVersion
 from lightningstor.s3.call import Call
 from lightningstor.s3.handlers.conditions import check_read, is_conditional, range_of
 from lightningstor.s3.handlers.shapes import checksum_headers
@@ -47,7 +47,7 @@ async def get_object(call: Call, request: dto.GetObjectRequest) -> Reply | Strea
         if found.bucket.versioning != DISABLED:
             call.version_id = found.version.shown_id
         if selection is None:
-            status, headers = 200, _whole_head(request, found)
+            status, headers = 200, _head(request, found, found.version.checksum)
         else:
             status, headers = _selected_head(request, selection, found, opened.plan)
         if call.raw_query:
@@ -72,7 +72,7 @@ async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
     else:
         found = await objects.find(call.located, request.key, request.version_id)
         length = found.version.size
-        status, headers = 200, _whole_head(request, found)
+        status, headers = 200, _head(request, found, found.version.checksum)
     if call.raw_query:
         headers = _overridden(request, headers)
     return Reply(status, [_length(length), *headers], lines=_lines(request, found.version))
@@ -124,31 +124,24 @@ def _selection(call: Call, request: ReadRequest) -> Selection:
 
 def _selected_head(request: ReadRequest, selection: Selection, found: Found, plan: ReadPlan) -> tuple[int, HeaderList]:
     """Status and headers of an answer to a request that is for something particular."""
-    if not selection.partial:
-        return 200, _whole_head(request, found)
     version, part = found.version, selection.part
-    headers = _common_head(found)
+    if not selection.partial:
+        return 200, _head(request, found, version.checksum)
+    headers = _head(request, found, None if part is None else part.checksum)
     if plan.length:
         end = plan.offset + plan.length - 1
         headers.append((b"content-range", b"bytes %d-%d/%d" % (plan.offset, end, version.size)))
-    if part is not None:
-        if version.parts_count is not None:
-            headers.append((b"x-amz-mp-parts-count", b"%d" % part.count))
-        if request.checksum_mode is not None and part.checksum is not None:
-            headers += checksum_headers(part.checksum)
+    if part is not None and version.parts_count is not None:
+        headers.append((b"x-amz-mp-parts-count", b"%d" % part.count))
     return 206 if plan.length else 200, headers
 
 
-def _whole_head(request: ReadRequest, found: Found) -> HeaderList:
-    version = found.version
-    headers = _common_head(found)
-    if request.checksum_mode is not None and version.checksum is not None:
-        headers += checksum_headers(version.checksum)
-    return headers
+def _head(request: ReadRequest, found: Found, checksum: ObjectChecksum | None) -> HeaderList:
+    """The headers of every answer besides `_lines`. On the way of every GET, so it is written for speed.
 
-
-def _common_head(found: Found) -> HeaderList:
-    """The headers of every answer besides `_lines`. On the way of every GET, so it is written for speed."""
+    Args:
+        checksum: of the bytes that are the answer's, where they have one.
+    """
     version = found.version
     headers: HeaderList = []
     if found.bucket.versioning != DISABLED:
@@ -157,6 +150,8 @@ def _common_head(found: Found) -> HeaderList:
         headers += _rarer_headers(version)
     if version.storage_class != STANDARD:
         headers.append((b"x-amz-storage-class", version.storage_class.encode()))
+    if checksum is not None and request.checksum_mode is not None:
+        headers += checksum_headers(checksum)
     return headers
 
 

@@ -33,11 +33,11 @@ def _http_minute(minute: int) -> bytes:
 
 def xml_time(ms: int) -> str:
     """`2026-01-02T03:04:05.000Z`, of milliseconds since the Unix epoch."""
-    minute, second = divmod(ms // 1000, 60)
-    return _xml_minute(minute) + _XML_SECONDS[second]
+    seconds = ms // 1000
+    return _xml_minute(seconds // 60) + _XML_SECONDS[seconds % 60]
 
 
 def http_time(ms: int) -> bytes:
     """`Fri, 02 Jan 2026 03:04:05 GMT`, of milliseconds since the Unix epoch."""
-    minute, second = divmod(ms // 1000, 60)
-    return _http_minute(minute) + _HTTP_SECONDS[second]
+    seconds = ms // 1000
+    return _http_minute(seconds // 60) + _HTTP_SECONDS[seconds % 60]
