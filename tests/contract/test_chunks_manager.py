@@ -327,14 +327,18 @@ async def test_pieces_are_large_and_aligned(setup: Setup) -> None:
 # Failures
 
 
-def test_a_device_that_fails_anywhere_leaves_nothing(figure: Callable[[str], None]) -> None:
-    """EIO or ENOSPC at every operation of a PUT: the error is the store's own, no descriptor and no room is held."""
-    data = content(2 * MIB + 50_000)
+@pytest.mark.parametrize(("size", "others"), [(2 * MIB + 50_000, 0), (700_000, 1)], ids=["alone", "last hop of many"])
+def test_a_device_that_fails_anywhere_leaves_nothing(size: int, others: int, figure: Callable[[str], None]) -> None:
+    """EIO or ENOSPC at every operation of a PUT: the error is the store's own, no descriptor and no room is held.
+
+    With others' batches under way, the last one of a body is written, hashed and sealed by its own task.
+    """
+    data = content(size)
     runs = 0
     for error, expected in ((errno.EIO, StorageReadOnly), (errno.ENOSPC, StorageFull)):
         for number in itertools.count(1):
             disk = SimDisk(1)
-            failed = run_sim(lambda world, d=disk, n=number, e=error: failing_put(world, d, n, e, data), seed=1)
+            failed = run_sim(lambda world, d=disk, n=number, e=error: failing_put(world, d, n, e, data, others), seed=1)
             if failed is None:
                 break
             runs += 1
@@ -347,9 +351,12 @@ def test_a_device_that_fails_anywhere_leaves_nothing(figure: Callable[[str], Non
     figure(f"{runs} failures of one operation: no chunk, descriptor or room left")
 
 
-async def failing_put(world: World, disk: SimDisk, number: int, error: int, data: bytes) -> Exception | None:
+async def failing_put(
+    world: World, disk: SimDisk, number: int, error: int, data: bytes, others: int
+) -> Exception | None:
     """A PUT whose operation `number`, counted from its start, fails; what it raised."""
     async with over_sim(world, disk) as manager:
+        manager.batches_under_way = others
         disk.fail_at[disk.operations + number] = error
         start = len(disk.trace)
         failed: Exception | None = None
@@ -357,10 +364,16 @@ async def failing_put(world: World, disk: SimDisk, number: int, error: int, data
             async with manager.writer(1, digests=DigestPipeline(["md5"], world)) as writer:
                 for piece in cut(data, random.Random(2), 400 * KIB):
                     await writer.append(piece)
-                await writer.finish()
+                try:
+                    await writer.finish()
+                except Exception as caught:
+                    with pytest.raises(type(caught)):
+                        await writer.finish()
+                    raise
                 writer.keep()
         except Exception as caught:
             failed = caught
+        assert manager.batches_under_way == others
         del disk.trace[:start]
         assert manager.budget.statistics().write_bytes == 0
         return failed
@@ -449,14 +462,21 @@ def sweep_cancellation(scenario: Callable[[World, SimDisk, CancelAtStep], Awaita
     return runs
 
 
-@pytest.mark.parametrize("pause_s", [0, 0.01], ids=["fast client", "slow client"])
-def test_a_put_may_be_cancelled_anywhere(pause_s: float, figure: Callable[[str], None], proof_full: bool) -> None:
+@pytest.mark.parametrize(
+    ("size", "pause_s", "others"),
+    [(3 * MIB + 12_345, 0, 0), (3 * MIB + 12_345, 0.01, 0), (700_000, 0, 1)],
+    ids=["fast client", "slow client", "last hop of many"],
+)
+def test_a_put_may_be_cancelled_anywhere(
+    size: int, pause_s: float, others: int, figure: Callable[[str], None], proof_full: bool
+) -> None:
     """Cancel a PUT at every step of its task: no file, descriptor, room in the budget or job is left."""
-    data = content(3 * MIB + 12_345)
+    data = content(size)
 
     async def scenario(world: World, disk: SimDisk, sweep: CancelAtStep) -> bool:
         done = False
         async with over_sim(world, disk) as manager:
+            manager.batches_under_way = others
             with sweep.watch():
                 async with manager.writer(1, digests=DigestPipeline(["md5", "sha256"], world)) as writer:
                     for piece in cut(data, random.Random(2), 600 * KIB):
@@ -469,7 +489,8 @@ def test_a_put_may_be_cancelled_anywhere(pause_s: float, figure: Callable[[str],
             assert manager.budget.statistics().write_bytes == 0
             assert manager.workers.queued == 0
             assert disk.open_descriptors == []
-            assert len(await manager.store.list_chunks("", 9)) == (4 if done else 0)
+            assert manager.batches_under_way == others
+            assert len(await manager.store.list_chunks("", 9)) == (-(-size // MIB) if done else 0)
         return done
 
     figure(f"PUT cancelled {sweep_cancellation(scenario, 30 if proof_full else 2)} times: nothing left")
