@@ -99,6 +99,7 @@ class RequestBody(DirectSource, Struct, eq=False):
         algorithms: the digests that `expected` speaks of.
         checksum_algorithm: S3's name of the checksum that comes with the content, in a header or a trailer.
         checksum, md5: the digests that came in headers. decoder: takes the content out of aws-chunks.
+        _pieces: of the content, decoded and not yet given out, the next one last.
     """
 
     call: Call
@@ -145,8 +146,8 @@ class RequestBody(DirectSource, Struct, eq=False):
             if not count:
                 decoder.finish()
                 return b""
-            pieces.extend(decoder.feed(raw))
-        return pieces.pop(0)
+            pieces.extend(reversed(decoder.feed(raw)))
+        return pieces.pop()
 
     def receive_whole(self) -> bytes | None:
         """See `DirectSource`. Not for an aws-chunked body, whose framing has an end to be looked at."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 import zlib
 from base64 import b64encode
 from typing import Any
@@ -130,6 +131,25 @@ async def test_chunked_bodies_are_decoded(grounded: Service, mode: str, piece: i
     assert "content-encoding" not in got.headers
 
 
+async def test_tiny_chunks_cost_in_proportion(s3: Client) -> None:
+    """A body in chunks of one byte takes time by its length, not by its square."""
+    await s3.put("/bucket")
+
+    async def cpu_s(size: int) -> float:
+        data = (NEW * 2)[:size]
+        crc = b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+        started = time.process_time()
+        answer = await put_chunked(s3, UNSIGNED_TRAILER, data=data, chunk=1, trailer=crc, piece=1 << 20)
+        taken = time.process_time() - started
+        assert answer.status == 200, answer.body
+        return taken
+
+    small = min([await cpu_s(10_000) for _ in range(3)])
+    large = min([await cpu_s(160_000) for _ in range(2)])
+    print(f"160,000 chunks of a byte take {large / small:.1f} times as long as 10,000")
+    assert large < 28 * small
+
+
 async def test_the_objects_own_encoding_is_kept(s3: Client) -> None:
     """`gzip, aws-chunked` is stored as `gzip`."""
     await prepare(s3)
@@ -239,7 +259,7 @@ async def test_wrong_digests(
 async def test_right_digests(s3: Client, size: int) -> None:
     """Payload hash, Content-MD5 and a checksum together pass, and the checksum is the one that is kept."""
     await prepare(s3)
-    data = NEW[:size]
+    data = (NEW * 2)[:size]
     sha1 = b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
     answer = await s3.put("/bucket/key", data, x_amz_checksum_sha1=sha1, **md5_header(data))
     assert answer.headers["x-amz-checksum-sha1"] == sha1
