@@ -9,8 +9,8 @@ import trio
 from lightningstor.kv.api import ABSENT, Add, Applied, Check, Outcome, Put, Row, Txn, TxnConflict
 from lightningstor.kv.sqlite import open_sqlite_kv
 from lightningstor.kv.statistics import BatchReport
+from tests.contract.kv_stores import BODY, keys_of, put
 from tests.contract.kv_worlds import Committers, GatedBlocking, one_put, world
-from tests.contract.test_kv_contract import BODY, keys_of, put
 
 
 async def test_transactions_gather_while_a_batch_commits(tmp_path: Path) -> None:

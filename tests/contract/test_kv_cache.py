@@ -9,8 +9,8 @@ import trio
 
 from lightningstor.kv.api import Add, Put, Row, Txn
 from lightningstor.kv.sqlite import open_sqlite_kv
+from tests.contract.kv_stores import BODY, applied, put
 from tests.contract.kv_worlds import Committers, GatedBlocking, one_put, world
-from tests.contract.test_kv_contract import BODY, applied, put
 
 
 async def test_cached_row_is_the_same_object(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import trio
 from lightningstor.errors import BytesCorrupt, StorageFull, StorageReadOnly
 from lightningstor.kv.api import ABSENT, Add, Check, Put, Row, Txn, TxnUndetermined
 from lightningstor.kv.sqlite import open_sqlite_kv
+from tests.contract.kv_stores import BODY, applied, keys_of, put
 from tests.contract.kv_worlds import Committers, FaultyVfs, GatedBlocking, io_error, one_put, world
-from tests.contract.test_kv_contract import BODY, applied, keys_of, put
 
 
 @pytest.fixture

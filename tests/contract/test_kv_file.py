@@ -18,8 +18,8 @@ from lightningstor.kv import schema
 from lightningstor.kv.api import Add, Applied, Outcome, Put, Txn, TxnUndetermined
 from lightningstor.kv.bodies import body_key
 from lightningstor.kv.sqlite import open_sqlite_kv
+from tests.contract.kv_stores import BODY, applied, keys_of, put
 from tests.contract.kv_worlds import Committers, GatedBlocking, one_put, world
-from tests.contract.test_kv_contract import BODY, applied, keys_of, put
 
 
 async def test_queued_transactions_are_committed_on_closing(tmp_path: Path) -> None:
