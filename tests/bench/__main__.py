@@ -2,7 +2,12 @@
 
 The daemon runs on core 0 with its default, durable settings and metrics on; the load tool on core 1. The tool is
 s3load.py, which is not part of this project: $S3LOAD says where it is, by default ../shared/bench/s3load.py; its small
-requests are sent by `wrk`. What counts is the server's CPU time per request; a figure of the machine stands beside it.
+requests are sent by `wrk`. What counts is the server's CPU time per request.
+
+How fast the machine is at that moment is printed beside: MD5 of 64 MiB, and, where $REFERENCE_PYTHON names a Python
+that has trio, httptools, msgspec and lmdb, GET and PUT of 4 KiB by the bare prototype signed_s3.py ($REFERENCE, by
+default ../shared/prototypes/signed_s3.py), before the daemon and after it. On a slower day than that on which the bars
+were set, figures are scaled by these as well.
 """
 
 from __future__ import annotations
@@ -12,15 +17,18 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from attrs import frozen
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BARS_US = {
@@ -38,6 +46,10 @@ _BARS_US = {
 """What the project allows itself, CPU µs per request of the server, on a machine whose MD5 of 64 MiB takes 109 ms."""
 
 _MD5_MS = 109.0
+_REFERENCE_US = {"get4k": 48.0, "put4k": 87.0}
+"""What the prototype took where the bars were set."""
+_REFERENCE_SECRET = "secretsecretsecret"
+_REFERENCE_PORT = 7003
 ACCESS, SECRET = "BENCHACCESSKEY000001", "bench-secret-key-of-forty-characters-000"
 
 
@@ -71,13 +83,40 @@ def daemon(folder: Path) -> Iterator[dict[str, Any]]:
         process.wait(30)
 
 
-def run(tool: Path, workloads: list[str], duration: int, reps: int) -> dict[str, list[dict[str, Any]]]:
-    """Each workload's runs, as the load tool reports them."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    with tempfile.TemporaryDirectory() as name, daemon(Path(name)) as ready:
-        command = [sys.executable, str(tool), "--endpoint", f"http://{ready['s3']}", "--pid", str(ready["pid"])]
-        command += ["--access", ACCESS, "--secret", SECRET, "--name", "lightningstor", "--client-core", "1"]
-        command += ["--duration", str(duration), "--reps", str(reps), "--big-reps", str(reps)]
+@contextmanager
+def prototype(python: str, program: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """The bare prototype on core 0, in a folder for its data; gives the same."""
+    with subprocess.Popen(["taskset", "-c", "0", python, str(program)], cwd=folder) as process:
+        try:
+            while process.poll() is None:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", _REFERENCE_PORT), 1):
+                    break
+                time.sleep(0.05)
+            else:
+                raise SystemExit(f"{program} ended with {process.returncode}")
+            yield {"s3": f"127.0.0.1:{_REFERENCE_PORT}", "pid": process.pid}
+        finally:
+            process.terminate()
+
+
+@frozen
+class Load:
+    """The load tool, and how long it loads.
+
+    Args:
+        duration: seconds of each run. reps: runs of each workload.
+    """
+
+    tool: Path
+    duration: int
+    reps: int
+
+    def run(self, server: dict[str, Any], secret: str, workloads: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        """Each workload's runs, as the load tool reports them."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        command = [sys.executable, str(self.tool), "--endpoint", f"http://{server['s3']}", "--pid", str(server["pid"])]
+        command += ["--access", ACCESS, "--secret", secret, "--name", "lightningstor", "--client-core", "1"]
+        command += ["--duration", str(self.duration), "--reps", str(self.reps), "--big-reps", str(self.reps)]
         command += ["--workloads", ",".join(workloads), "--warm", "1"]
         with subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
@@ -85,7 +124,34 @@ def run(tool: Path, workloads: list[str], duration: int, reps: int) -> dict[str,
                 if line.startswith("{"):
                     outcome = json.loads(line)
                     found.setdefault(outcome["workload"], []).append(outcome)
-    return found
+        return found
+
+    def of_daemon(self, workloads: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        """The workloads' runs with a new daemon."""
+        with tempfile.TemporaryDirectory() as name, daemon(Path(name)) as ready:
+            return self.run(ready, SECRET, workloads)
+
+    def of_prototype(self, python: str, program: Path) -> dict[str, float]:
+        """The prototype's CPU µs by workload."""
+        with tempfile.TemporaryDirectory() as name, prototype(python, program, Path(name)) as server:
+            found = self.run(server, _REFERENCE_SECRET, _REFERENCE_US)
+        return {workload: statistics.median(run["cpu_us_req"] for run in runs) for workload, runs in found.items()}
+
+
+def slowness(md5_ms: float, prototype_us: list[dict[str, float]]) -> dict[str, float]:
+    """By workload, how much slower the machine is than that on which the bars were set; 1 where it is not.
+
+    Args:
+        prototype_us: the prototype's figures, if there are some: their mean counts.
+    """
+    scales = dict.fromkeys(_BARS_US, max(md5_ms / _MD5_MS, 1.0))
+    if prototype_us:
+        get, put = (
+            max(statistics.mean(figures[workload] for figures in prototype_us) / _REFERENCE_US[workload], 1.0)
+            for workload in ("get4k", "put4k")
+        )
+        scales |= {"get4k": get, "get4kfresh": get, "head4k": get, "list10k": get, "put4k": put}
+    return scales
 
 
 def row(workload: str, runs: list[dict[str, Any]], scale: float) -> str:
@@ -118,13 +184,23 @@ def main() -> int:
         raise SystemExit(f"the load tool is not at {tool}; set S3LOAD to where s3load.py is")
     if not shutil.which("wrk"):
         raise SystemExit("wrk is missing: apt-get install wrk")
+    load = Load(tool, options.duration, options.reps)
+    python = os.environ.get("REFERENCE_PYTHON")
+    program = Path(os.environ.get("REFERENCE", _ROOT.parent / "shared" / "prototypes" / "signed_s3.py"))
+    references = [] if python is None else [load.of_prototype(python, program)]
     md5 = machine_md5_ms()
-    scale = max(md5 / _MD5_MS, 1.0)
-    print(f"MD5 of 64 MiB: {md5:.0f} ms of CPU ({_MD5_MS:.0f} where the bars were set); scale {scale:.2f}\n")
-    print("| workload | CPU µs per request | scaled | bar | | rate | others' share of a core |")
+    found = load.of_daemon(options.workloads)
+    if python is not None:
+        references.append(load.of_prototype(python, program))
+    print(f"MD5 of 64 MiB: {md5:.0f} ms of CPU ({_MD5_MS:.0f} where the bars were set)")
+    for moment, figures in zip(("before", "after"), references, strict=False):
+        words = ", ".join(f"{name} {us:.0f} µs ({_REFERENCE_US[name]:.0f})" for name, us in figures.items())
+        print(f"{program.name} {moment}: {words}")
+    scales = slowness(md5, references)
+    print("\n| workload | CPU µs per request | scaled | bar | | rate | others' share of a core |")
     print("|" + "---|" * 7)
-    for workload, runs in run(tool, options.workloads, options.duration, options.reps).items():
-        print(row(workload, runs, scale), flush=True)
+    for workload, runs in found.items():
+        print(row(workload, runs, scales.get(workload, 1.0)), flush=True)
     return 0
 
 
