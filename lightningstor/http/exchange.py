@@ -11,10 +11,11 @@ the same object in `scope["extensions"]["lightningstor.exchange"]`. What it may 
     will not be complete. `receive_now` and `wait_more` are the same for who receives into memory of his own, and
     `receive_whole` gives a small body that came with the head.
 
-`async respond(status: int, headers, body: bytes | bytearray | memoryview = b"", more_body: bool = False, lines=b"")`
+`async respond(status: int, headers, body: bytes-like = b"", more_body: bool = False, lines=b"", length=None)`
     the whole answer, or with `more_body` its start, in one call and one write. `headers` as in ASGI: pairs of bytes,
     names in lower case. `lines`: further header lines, each with its CRLF, that hold nothing of a client's and none of
-    the fields that say how the answer is framed: they are sent as they are. Raises `ClientGone`.
+    the fields that say how the answer is framed: they are sent as they are. `length`: of the body that an answer to
+    HEAD leaves out. Raises `ClientGone`.
 
 `async send_more(body, more_body: bool)`
     a further piece of an answer that was started with `more_body`.
@@ -308,6 +309,7 @@ class Exchange(msgspec.Struct, eq=False):
         body: Bytes = b"",
         more_body: bool = False,
         lines: bytes = b"",
+        length: int | None = None,
     ) -> None:
         """The answer, or its start: see the module's text. Raises what `send` does."""
         if self.started:
@@ -318,16 +320,19 @@ class Exchange(msgspec.Struct, eq=False):
             more_body
             or size >= _JOIN_BELOW
             or not (self.keep_alive and self.body_done)
-            or head.method == "HEAD"
+            or (length is None and head.method == "HEAD")
             or head.version != "1.1"
             or status in _BODYLESS
             or connection.server.stopping
             or (headers and not _FRAMING.isdisjoint([name for name, _ in headers]))
         ):
+            if length is not None:
+                headers = [*headers, (b"content-length", b"%d" % length)]
             await self._respond_planned(status, headers, body, more_body, lines)
             return
         # Most answers: nothing to decide.
-        lines = b"%b%bcontent-length: %d\r\n" % (lines, connection.ticker.date.line, size)
+        told = size if length is None else length
+        lines = b"%b%bcontent-length: %d\r\n" % (lines, connection.ticker.date.line, told)
         block = head_bytes(status, headers, lines, body)
         self.started = True
         try:

@@ -67,11 +67,19 @@ class AsgiExchange:
         return False
 
     async def respond(
-        self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False, lines: bytes = b""
+        self,
+        status: int,
+        headers: Headers,
+        body: Buffer = b"",
+        more_body: bool = False,
+        lines: bytes = b"",
+        length: int | None = None,
     ) -> None:
-        """The answer, or with `more_body` its start."""
+        """The answer, or with `more_body` its start. `length`: of the body that an answer to HEAD leaves out."""
         headers = [*_pairs(lines), *headers]
-        if not more_body and status not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
+        if length is not None:
+            headers.append((b"content-length", b"%d" % length))
+        elif not more_body and status not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send_more(body, more_body)

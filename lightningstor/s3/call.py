@@ -67,9 +67,21 @@ class Exchange(Protocol):
         ...
 
     async def respond(
-        self, status: int, headers: Headers, body: Buffer = b"", more_body: bool = False, lines: bytes = b"", /
+        self,
+        status: int,
+        headers: Headers,
+        body: Buffer = b"",
+        more_body: bool = False,
+        lines: bytes = b"",
+        length: int | None = None,
+        /,
     ) -> None:
-        """The answer, or with `more_body` its start. `lines`: further headers, ready, that need no check."""
+        """The answer, or with `more_body` its start.
+
+        Args:
+            lines: further headers, ready, that need no check.
+            length: of the body that an answer to HEAD leaves out.
+        """
         ...
 
     async def send_more(self, body: Buffer, more_body: bool, /) -> None:

@@ -20,12 +20,18 @@ _XML: Final = (b"content-type", b"application/xml")
 
 
 class Reply(Struct, eq=False):
-    """A whole answer. `lines`: further headers, each with its CRLF, that hold nothing of a client's."""
+    """A whole answer.
+
+    Args:
+        lines: further headers, each with its CRLF, that hold nothing of a client's.
+        length: of the body that an answer to HEAD leaves out; None: it is `body`'s, or not told.
+    """
 
     status: int
     headers: Headers
     body: Buffer = b""
     lines: bytes = b""
+    length: int | None = None
 
 
 class Streamed(Struct, eq=False):
@@ -43,7 +49,13 @@ Failure: TypeAlias = Callable[[Call, Exception], Awaitable[Reply]]
 
 
 def _respond(
-    call: Call, status: int, headers: Headers, body: Buffer, more_body: bool, lines: bytes = b""
+    call: Call,
+    status: int,
+    headers: Headers,
+    body: Buffer,
+    more_body: bool,
+    lines: bytes = b"",
+    length: int | None = None,
 ) -> Awaitable[None]:
     """Send an answer, or its start, with the headers that every answer has."""
     call.status = status
@@ -52,7 +64,7 @@ def _respond(
     if call.key is None and call.found is not None:
         headers = [*headers, (b"x-amz-bucket-region", call.found.region.encode())]
     lines = b"%bx-amz-request-id: %b\r\n%b" % (lines, call.request_id.encode(), call.endpoint.server_lines)
-    return call.exchange.respond(status, headers, body, more_body, lines)
+    return call.exchange.respond(status, headers, body, more_body, lines, length)
 
 
 async def send(call: Call, answer: Answer) -> None:
@@ -69,7 +81,7 @@ async def send(call: Call, answer: Answer) -> None:
 def send_reply(call: Call, reply: Reply) -> Awaitable[None]:
     """Send a whole answer, head and body in one write where the server can."""
     body = b"" if call.method == "HEAD" else reply.body
-    return _respond(call, reply.status, reply.headers, body, False, reply.lines)
+    return _respond(call, reply.status, reply.headers, body, False, reply.lines, reply.length)
 
 
 async def _send_stream(call: Call, answer: Streamed) -> None:

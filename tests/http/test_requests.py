@@ -361,11 +361,18 @@ async def test_answers_without_body_send_none(method: bytes, status: int, header
     assert head.count(b"content-length: 5") == len(headers)
 
 
-async def test_head_without_an_object_s_body() -> None:
-    """respond() on HEAD takes the length from the header fields alone and keeps the connection."""
+@pytest.mark.parametrize("usual", [True, False])
+@pytest.mark.parametrize("way", ["field", "length"])
+async def test_head_without_an_object_s_body(way: str, usual: bool) -> None:
+    """respond() on HEAD takes the length from a header field, or by itself, and keeps the connection."""
+    more = [] if usual else [(b"date", b"today")]
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await scope["extensions"]["lightningstor.exchange"].respond(200, [(b"content-length", b"4096")])
+        respond = scope["extensions"]["lightningstor.exchange"].respond
+        if way == "field":
+            await respond(200, [(b"content-length", b"4096"), *more])
+        else:
+            await respond(200, more, length=4096)
 
     async with serving(app) as running, await running.connect() as client:
         for _ in range(3):

@@ -311,10 +311,18 @@ async def test_the_engines_short_way_gives_the_same_answers(tmp_path: Path) -> N
             return bool(self.body)
 
         async def respond(
-            self, status: int, headers: Any, body: Any = b"", more_body: bool = False, lines: bytes = b""
+            self,
+            status: int,
+            headers: Any,
+            body: Any = b"",
+            more_body: bool = False,
+            lines: bytes = b"",
+            length: int | None = None,
         ) -> None:
             ready = (line.partition(b": ") for line in lines.splitlines())
             self.status, self.headers = status, [*((name, value) for name, _, value in ready), *headers]
+            if length is not None:
+                self.headers.append((b"content-length", b"%d" % length))
             self.out += body
 
         async def send_more(self, body: Any, more_body: bool) -> None:

@@ -75,7 +75,7 @@ async def head_object(call: Call, request: dto.HeadObjectRequest) -> Reply:
         status, headers = 200, _head(request, found, found.version.checksum)
     if call.raw_query:
         headers = _overridden(request, headers)
-    return Reply(status, [_length(length), *headers], lines=_lines(request, found.version))
+    return Reply(status, headers, b"", _lines(request, found.version), length)
 
 
 def _length(length: int) -> tuple[bytes, bytes]:
