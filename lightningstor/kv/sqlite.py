@@ -205,13 +205,29 @@ async def open_sqlite_kv(
         name,
         on_batch,
     )
+    try:
+        async with _running(commits, checkpointer):
+            yield SqliteKv(reader, scans, cache, commits, checkpointer)
+    finally:
+        cache.clear()
+        connections = [*scans.take_idle(), point, beside, writer]
+        with trio.CancelScope(shield=True):
+            await world.blocking.run(_close_connections, connections, commits.read_only_reason is None)
+
+
+@asynccontextmanager
+async def _running(commits: GroupCommit, checkpointer: Checkpointer) -> AsyncIterator[None]:
+    """While the context is open batches are written and the log is carried over; its end commits what is queued.
+
+    An exception of the body leaves as it is, not in a group.
+    """
     body_error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(commits.run)
             nursery.start_soon(checkpointer.run)
             try:
-                yield SqliteKv(reader, scans, cache, commits, checkpointer)
+                yield
             except BaseException as error:
                 body_error = error
                 raise
@@ -221,11 +237,6 @@ async def open_sqlite_kv(
     except BaseExceptionGroup as group:
         if len(group.exceptions) != 1 or group.exceptions[0] is not body_error:
             raise
-    finally:
-        cache.clear()
-        connections = [*scans.take_idle(), point, beside, writer]
-        with trio.CancelScope(shield=True):
-            await world.blocking.run(_close_connections, connections, commits.read_only_reason is None)
     if body_error is not None:
         raise body_error
 

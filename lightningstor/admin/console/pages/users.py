@@ -16,7 +16,13 @@ __all__ = ["add_pages"]
 
 
 def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
-    """List, create, show, change, delete."""
+    """All users, and each of them."""
+    _add_list(blueprint, services)
+    _add_user(blueprint, services)
+
+
+def _add_list(blueprint: Blueprint, services: AdminServices) -> None:
+    """List, create."""
     directory = services.directory
 
     @blueprint.get("/users")
@@ -45,6 +51,11 @@ def add_pages(blueprint: Blueprint, services: AdminServices) -> None:
         )
         note_made(made.id)
         return redirect(url_for("console.user_page", user=made.id), 303)
+
+
+def _add_user(blueprint: Blueprint, services: AdminServices) -> None:
+    """Show, change, delete."""
+    directory = services.directory
 
     @blueprint.get("/users/<user>")
     async def user_page(user: str) -> ResponseReturnValue:
