@@ -55,7 +55,7 @@ class BufferPool:
         """A buffer with any content; `size` is one that `buffer_size` gives."""
         free = self._free.get(size)
         if not free:
-            if size < PIECE_SIZE:
+            if size < PIECE_SIZE or self._room < PIECE_SIZE:  # the other half would be memory that nobody uses
                 return new_buffer(size)
             page = new_buffer(_HUGE_PAGE)
             self.put(page[PIECE_SIZE:])

@@ -24,6 +24,12 @@ def test_large_buffers_come_in_pairs() -> None:
     assert third.obj is not first.obj
 
 
+def test_a_full_pool_makes_no_pairs() -> None:
+    """Where a second half could not wait to be used, a buffer has pages of its own and no more of them."""
+    pool = BufferPool(keep_bytes=PIECE_SIZE - 1)
+    assert len(pool.take(PIECE_SIZE).obj) == PIECE_SIZE
+
+
 def test_pool_gives_out_what_it_got_back() -> None:
     """A buffer that was given back is used again, and only for its own size."""
     pool = BufferPool()
