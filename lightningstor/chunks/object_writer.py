@@ -297,6 +297,9 @@ class ObjectWriter:
         except Exception as error:
             self._error = error
             raise
+        except BaseException:
+            self._ended = True  # what was gathered is lost: no later call may take the object for whole
+            raise
         finally:
             self._manager.batches_under_way -= 1
             batch.release()

@@ -17,7 +17,7 @@ from lightningstor.chunks.manager import open_chunk_manager
 from lightningstor.ports import World
 from lightningstor.testing.sim_disk import SimDisk
 from lightningstor.testing.sim_world import CancelAtStep, run_sim
-from tests.contract.chunk_managers import KIB, MIB, content, cut, over_sim, put
+from tests.contract.chunk_managers import KIB, MIB, Setup, content, cut, over_sim, put
 
 
 def sweep_cancellation(scenario: Callable[[World, SimDisk, CancelAtStep], Awaitable[bool]], seeds: int) -> int:
@@ -142,3 +142,19 @@ def test_waiting_for_room_may_be_cancelled_anywhere(figure: Callable[[str], None
         return done
 
     figure(f"PUT short of room cancelled {sweep_cancellation(scenario, 2)} times: nothing left")
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "last hop of many"])
+async def test_a_finish_that_was_cancelled_is_no_end(setup: Setup, others: int) -> None:
+    """Who asks again behind a cancellation never takes an object for whole that lacks its last bytes."""
+    setup.manager.batches_under_way = others
+    async with setup.manager.writer(1) as writer:
+        await writer.append(content(100))
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await writer.finish()
+        assert scope.cancelled_caught
+        with pytest.raises((ValueError, trio.Cancelled)):
+            await writer.finish()
+    setup.manager.batches_under_way -= others
+    assert await setup.store.list_chunks("", 9) == []
