@@ -156,11 +156,11 @@ class Exchange(msgspec.Struct, eq=False):
                 found = self._connection.base.read_now(buffer)
                 if found == 0:
                     raise _truncated()
+                count += found or 0
             except ClientGone as gone:
                 self.fault = gone
-                raise
-            if found is not None:
-                count += found
+                if not count:  # else what came before goes first: `wait_more` says the rest
+                    raise
         self._left -= count
         if not self._left:
             self._end_body()

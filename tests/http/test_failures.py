@@ -264,6 +264,27 @@ async def test_the_application_may_answer_a_broken_body_by_itself() -> None:
         assert await client.is_closed()
 
 
+async def test_what_came_of_a_broken_body_is_given_out_before_the_failure() -> None:
+    """The start that came with the head counts as received, though the client's end is found right behind it."""
+    left = trio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body = scope["extensions"]["lightningstor.exchange"]
+        room = memoryview(bytearray(10))
+        await left.wait()
+        assert (body.receive_now(room), bytes(room[:3])) == (3, b"abc")
+        assert body.receive_now(room) == 0
+        with pytest.raises(ClientGone):
+            await body.wait_more()
+        await plain_answer(send, 400, b"short")
+
+    async with serving(app) as running, await running.connect() as client:
+        await client.send(PUT + b"abc")
+        await client.finish()
+        left.set()
+        assert (await client.answer()).body == b"short"
+
+
 async def test_an_answer_to_a_broken_body_survives_what_is_raised_after_it() -> None:
     """ClientGone that is raised after an early answer was complete does not destroy the answer."""
 
