@@ -88,7 +88,7 @@ class _Worker:
         threading.Thread(target=self._make_calls, name="blocking call", daemon=True).start()
 
     def _make_calls(self) -> None:
-        _wait_for_turn()
+        _become_batch_work()
         while True:
             try:
                 call = self.calls.get(timeout=_IDLE_S)
@@ -102,7 +102,7 @@ class _Worker:
             del call  # or what it holds would live until the next one
 
 
-def _wait_for_turn() -> None:
+def _become_batch_work() -> None:
     """Have this thread not interrupt another when it wakes, where the scheduler knows that as batch work.
 
     One that is woken for a call, or by the disk, would take the core from the event loop, only to wait for the

@@ -59,7 +59,7 @@ class Connection:
         context: to speak TLS with; None for plain HTTP.
 
     Attributes:
-        client: as above. scheme: "http" or "https".
+        server, client: as above. scheme: "http" or "https".
         buffer: bytes read and not used yet: of the request body, then of requests that were sent ahead.
         wire: where to read and write: `base`, or TLS over it.
         reset: the socket is to be reset, not closed: its end alone would look like the end of an answer.

@@ -34,7 +34,7 @@ INLINE_BODY_MAX: Final = 65_536
 """Bodies up to this many bytes are cheaper as a row than as a file with its two flushes."""
 
 CACHE_BYTES: Final = 96 * 1_048_576
-"""The rows of some 40,000 objects."""
+"""The rows of some 100,000 objects."""
 
 _MMAP_BYTES: Final = 1 << 30
 _SCAN_CONNECTIONS: Final = 8

@@ -29,7 +29,6 @@ __all__ = [
     "UPLOADS_BY_BUCKET",
     "USAGE",
     "VERSIONS",
-    "access_key_of",
     "boot_of",
     "bucket",
     "bucket_by_name",
@@ -52,7 +51,6 @@ __all__ = [
     "manifests_of",
     "null_pointer",
     "object_current",
-    "object_from_current",
     "objects_of",
     "part",
     "parts_of",
@@ -157,11 +155,6 @@ def objects_of(org_id: str, bucket_id: str) -> bytes:
 def object_current(org_id: str, bucket_id: str, key: str) -> bytes:
     """The key's current version, which may be a delete marker."""
     return objects_of(org_id, bucket_id) + escape(key)
-
-
-def object_from_current(row_key: bytes, prefix: bytes) -> str:
-    """The object key of a row under `objects_of`."""
-    return unescape(row_key[len(prefix) :])
 
 
 def versions_of(org_id: str, bucket_id: str) -> bytes:
@@ -343,11 +336,6 @@ _CREDENTIALS_BY_PRINCIPAL: Final = _CREDENTIALS + b"by-principal/"
 def credential(access_key_id: str) -> bytes:
     """An access key's record. Access keys hold no "/"."""
     return _CREDENTIALS + access_key_id.encode()
-
-
-def access_key_of(row_key: bytes) -> str:
-    """The access key of a row that `credential` names."""
-    return row_key[len(_CREDENTIALS) :].decode()
 
 
 def credential_of_principal(principal_id: str, access_key_id: str) -> bytes:

@@ -248,6 +248,10 @@ def _header_scope(fields: bytes, amz_date: bytes | None, date: bytes = b"") -> t
     Args:
         fields: the Authorization header without its signature.
         amz_date: x-amz-date; None: it is not there, and `date`, the Date header, counts.
+
+    Raises:
+        AuthorizationHeaderMalformed, InvalidArgument, NotImplementedHere: as `_header_credential`; or the days differ.
+        AccessDenied: the time is missing or cannot be read.
     """
     credential = _cached_header_credential(fields) if len(fields) <= _CACHED_MAX else _header_credential(fields)
     if amz_date is None:

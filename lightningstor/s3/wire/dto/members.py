@@ -24,7 +24,6 @@ __all__ = [
     "INTEGER",
     "KEY",
     "TEXT",
-    "TEXTS",
     "TIMESTAMP",
     "Dto",
     "Kind",
@@ -90,8 +89,6 @@ BOOLEAN: Final = Kind("boolean")
 # §13.1.3 ignores it). In an answer milliseconds since the Unix epoch.
 TIMESTAMP: Final = Kind("timestamp")
 BLOB: Final = Kind("blob")
-# A list: a comma-separated header, or an element for each.
-TEXTS: Final = Kind("list")
 
 
 def choice(*values: str) -> Kind:
@@ -100,7 +97,7 @@ def choice(*values: str) -> Kind:
 
 
 def choices(*values: str) -> Kind:
-    """A list of these."""
+    """A list of these: a comma-separated header, or an element for each."""
     return Kind("list", values)
 
 
