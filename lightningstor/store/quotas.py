@@ -96,7 +96,10 @@ class Quotas:
 
     async def gone(self, scope: QuotaScope) -> None:
         """The organisation or project was deleted, and with it, in the same transaction, the row of its limits."""
+        row_key = keys.quota(scope.org_id, scope.project_id)
         async with self._turn:
+            if await self.ctx.kv.get(row_key) is not None:  # one that was being set meanwhile, and came after
+                await commit(self.ctx.kv, Txn(deletes=[row_key]))
             self.ctx.accounts.view.renew(scope.org_id, scope.project_id, None)
 
     async def _set_of_bucket(self, scope: QuotaScope, limits: StorageLimits) -> None:
