@@ -69,7 +69,7 @@ class OperationRecord(msgspec.Struct, gc=False):
         code: the S3 code of the error that was answered; None: no error.
         principal, org, project: who asked; None before that is known.
         access_key: the id of the access key or API key that it was asked with. No secret.
-        authentication: how the caller was recognised: "header", "presigned", "form", "bearer", "api-key",
+        authentication: how the caller was recognised: "header", "presigned", "bearer", "api-key",
             "certificate", "session" (of the console); None: not at all.
         action: as the authorizer was asked, `lightningstor:objects:get`.
         bucket, key, version_id: what was asked for.
