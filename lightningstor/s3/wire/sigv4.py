@@ -231,6 +231,7 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> SignedRequest:
         raise AuthorizationHeaderMalformed(f"{_HEADER}missing Signature.")
     payload_hash = headers.get(b"x-amz-content-sha256")
     if payload_hash is None:
+        _check_scheme(fields)
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
     raw_date = headers.get(b"x-amz-date")
     if raw_date is not None and len(fields) + len(raw_date) <= _CACHED_MAX:
@@ -349,7 +350,7 @@ def _expires(text: str) -> int:
 def _assembled(signed: SignedRequest, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes]) -> bytes:
     """The canonical request out of path and query in canonical form. On the way of every request."""
     credential = signed.credential
-    pick = credential.pick
+    pick = credential.pick  # a callable in a slot is called quicker through a name: it is no method to look up
     try:
         block = credential.template % pick(headers)
     except KeyError:
