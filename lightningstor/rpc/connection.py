@@ -162,6 +162,7 @@ class RpcConnection:
                 return
             if not self._calls:
                 raise _Ended
+            await self._flush_soon()  # time was up just when something came: what is to be said to that waits still
 
     async def _read(self) -> bytes:
         """What comes next; empty at the end."""

@@ -21,6 +21,7 @@ import pytest
 import trio
 import trio.testing
 
+from lightningstor.rpc.connection import RpcConnection
 from lightningstor.rpc.framing import frame
 from lightningstor.rpc.limits import RpcLimits
 from tests.rpc.conftest import Both, both_over
@@ -330,6 +331,33 @@ async def test_idle_connections(tmp_path: Path) -> None:
             return ended, alive
 
         assert await in_thread(ask) == (True, True)
+
+
+async def test_what_comes_as_time_runs_out_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that comes at the very end of the idle time, while a call stays, has its answer all the same."""
+    read = RpcConnection._read
+
+    async def late(connection: RpcConnection) -> bytes:
+        data = await read(connection)
+        if data[3:4] == b"\x06":  # a PING
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.5)
+        return data
+
+    monkeypatch.setattr(RpcConnection, "_read", late)
+    async with nothing_left(tmp_path, idle_s=0.3) as both:
+
+        def ask() -> bool:
+            client = raw_client(both.port)
+            client.start_call("/grpc.health.v1.Health/Watch", frame(b""))
+            client.read_until(h2.events.DataReceived)
+            client.h2.ping(b"12345678")
+            client.flush()
+            answered = client.read_until(h2.events.PingAckReceived) is not None
+            client.socket.close()
+            return answered
+
+        assert await in_thread(ask)
 
 
 @pytest.mark.parametrize("block", ["first", "last"])
