@@ -11,6 +11,7 @@ from math import inf
 from typing import Any
 
 import pytest
+import trio
 
 from tests.s3.client import EMPTY_SHA256, UNSIGNED, Answer, Body, Client, Recorder, md5_header
 from tests.s3.conftest import Service
@@ -152,6 +153,36 @@ async def test_tiny_chunks_cost_in_proportion(s3: Client) -> None:
         large = min(large, await cpu_s(160_000))
     print(f"160,000 chunks of a byte take {large / small:.1f} times as long as 10,000")
     assert large < 32 * small
+
+
+async def test_tiny_chunks_let_others_have_their_turn(s3: Client) -> None:
+    """While a body in chunks of one byte is decoded, other tasks run."""
+    await s3.put("/bucket")
+    data = (NEW * 2)[:160_000]
+    crc = b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+    headers, body = chunked_put(s3, UNSIGNED_TRAILER, data=data, chunk=1, trailer=crc)
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            last = time.thread_time()
+            try:
+                await trio.lowlevel.checkpoint()
+            finally:
+                longest = max(longest, time.thread_time() - last)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        started = time.thread_time()
+        answer = await s3.raw("PUT", "/bucket/key", "", headers, Body(pieces_of(body, 1 << 20)))
+        taken = time.thread_time() - started
+        nursery.cancel_scope.cancel()
+    assert answer.status == 200, answer.body
+    print(
+        f"of {1e3 * taken:.0f} ms for 160,000 chunks of a byte, others waited {1e3 * longest:.0f} ms at most in one go"
+    )
+    assert longest < taken / 4
 
 
 async def test_the_objects_own_encoding_is_kept(s3: Client) -> None:

@@ -147,6 +147,16 @@ async def test_chunked_bodies_over_the_wire(wire: Wire, mode: str) -> None:
     assert (await wire.call("GET", "/bucket/key"))[2] == b"old"
 
 
+@pytest.mark.parametrize("step", [30_011, 1 << 20])
+async def test_tiny_chunks_over_the_wire(wire: Wire, step: int) -> None:
+    """So are very many chunks, which are decoded bit by bit."""
+    await wire.call("PUT", "/bucket")
+    headers, body = chunked_put(wire.s3, UNSIGNED_TRAILER, chunk=3)
+    status, _, answer, _ = await wire.exchange("PUT", "/bucket/key", headers, body, step=step)
+    assert (status, answer) == (200, b"")
+    assert (await wire.call("GET", "/bucket/key"))[2] == NEW
+
+
 async def test_raw_paths_over_the_wire(wire: Wire) -> None:
     """Slashes, dots, escapes and plus arrive as they were sent."""
     await wire.call("PUT", "/bucket")

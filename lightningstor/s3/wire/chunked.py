@@ -13,6 +13,7 @@ LF CR LF, and so does minio-go). An HTTP chunked transfer coding is undone befor
 from __future__ import annotations
 
 import hmac
+import sys
 from enum import Enum, auto
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -123,6 +124,16 @@ class AwsChunkedDecoder:
         Returns:
             Pieces in order; views of `data`, good as long as that is.
 
+        Raises: as `feed_some` does.
+        """
+        return self.feed_some(data, sys.maxsize)[0]
+
+    def feed_some(self, data: bytes | bytearray | memoryview, max_chunks: int) -> tuple[list[memoryview], int]:
+        """The same, up to the first line of the chunk `max_chunks` from here, at least 1.
+
+        Returns:
+            The pieces; and how many bytes of `data` were taken. The next call is to begin with the rest.
+
         Raises:
             IncompleteBody: bad framing, or a length other than announced.
             SignatureDoesNotMatch: a chunk's signature is wrong.
@@ -131,7 +142,8 @@ class AwsChunkedDecoder:
         out: list[memoryview] = []
         view = memoryview(data)
         at, end = 0, len(view)
-        while at < end:
+        stop = self._chunk + max_chunks
+        while at < end and self._chunk < stop:
             if self._state is _State.DATA:
                 taken = min(self._left, end - at)
                 self._take(view[at : at + taken], out)
@@ -140,7 +152,7 @@ class AwsChunkedDecoder:
                 raise IncompleteBody("bytes follow the end of the aws-chunked body")
             else:
                 at = self._take_line(view, at)
-        return out
+        return out, at
 
     def finish(self) -> None:
         """Say that no more bytes come.

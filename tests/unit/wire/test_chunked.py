@@ -52,6 +52,26 @@ def decode(decoder: AwsChunkedDecoder, body: bytes, piece: int = 1 << 20) -> byt
     return out
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_a_bounded_feed_stops_between_chunks(most: int) -> None:
+    """A bounded feed takes so many chunks and no more, says how far it came, and goes on from there."""
+    content = [b"%04d" % number for number in range(9)]
+    body = b"".join(b"4\r\n%s\r\n" % piece for piece in content) + b"0\r\n\r\n"
+    decoder = AwsChunkedDecoder(36)
+    found: list[bytes] = []
+    calls = 0
+    while body:
+        pieces, taken = decoder.feed_some(body, most)
+        assert taken > 0
+        assert len(pieces) <= most
+        found += [bytes(piece) for piece in pieces]
+        body = body[taken:]
+        calls += 1
+    decoder.finish()
+    assert found == content
+    assert calls >= 10 / most
+
+
 def test_the_documented_example_decodes() -> None:
     """The 66,560 bytes of the API reference: its three chunk signatures are those that we compute."""
     signatures = [
