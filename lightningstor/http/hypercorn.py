@@ -4,6 +4,7 @@ hypercorn is imported when a server is made, not before. What it lacks is added 
 
 - HTTP/2 is refused before it begins: by ALPN, by preface, and by upgrade from HTTP/1.1.
 - Content-Length beside Transfer-Encoding, and targets that are no paths, are refused (`Guard`).
+- Where an answer begins before the whole body has come, hypercorn may close the connection: the answer says so.
 - Connections and requests in flight are limited, and a client that does not read is dropped: hypercorn shields its
   sends, so that not even the end of the server would stop them.
 
@@ -62,6 +63,8 @@ class Guard:
             return
         self.requests_in_flight += 1
         try:
+            if _announces_body(scope):
+                receive, send = _closing_unless_received(receive, send)
             await self._app(scope, receive, send)
         finally:
             self.requests_in_flight -= 1
@@ -88,6 +91,34 @@ class Guard:
             more.append((b"retry-after", b"%d" % self._limits.retry_after_s))
         await send({"type": "http.response.start", "status": status, "headers": [*headers, *more]})
         await send({"type": "http.response.body", "body": body})
+
+
+def _announces_body(scope: Any) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+        for name, value in scope["headers"]
+    )
+
+
+def _closing_unless_received(receive: Any, send: Any) -> tuple[Any, Any]:
+    """The same two, but an answer that begins before the body's end says `Connection: close`.
+
+    Else the client would send its next request into a connection that is being closed.
+    """
+    received = False
+
+    async def receive_body() -> Any:
+        nonlocal received
+        message = await receive()
+        received = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def send_answer(message: Any) -> None:
+        if message["type"] == "http.response.start" and not received:
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return receive_body, send_answer
 
 
 class HypercornServer:

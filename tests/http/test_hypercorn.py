@@ -18,7 +18,7 @@ from lightningstor.http.engine import HttpLimits, HttpServer, open_listeners
 from lightningstor.http.hypercorn import Guard, HypercornServer
 from lightningstor.http.tls import server_context
 from tests.harness.certificates import CertificateAuthority
-from tests.http.apps import Gate, endless, plain_answer, plain_mirror
+from tests.http.apps import Gate, early, endless, plain_answer, plain_mirror
 from tests.http.serving import GIVE_UP_S, Answer, Client
 
 GET = b"GET /k HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -113,6 +113,26 @@ async def test_the_guard_refuses_what_hypercorn_lets_through(request_bytes: byte
         await client.send(request_bytes)
         assert (await client.answer()).status == status
         assert await client.is_closed()
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 3", b"Transfer-Encoding: chunked"])
+async def test_an_early_answer_announces_the_end(framing: bytes) -> None:
+    """Where the body has not come when the answer begins, the connection ends and the answer says so."""
+    async with _serving(early) as port, await _connect(port) as client:
+        await client.send(b"PUT /k HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n")
+        answer = await client.answer()
+        assert (answer.status, answer.headers.get(b"connection")) == (403, b"close")
+        assert await client.is_closed()
+
+
+async def test_an_answer_after_the_body_leaves_the_connection_open() -> None:
+    """So it does not after a request that was received whole, or that has no body."""
+    put = b"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+    async with _serving(plain_mirror) as port, await _connect(port) as client:
+        for request in (put, GET, put.replace(b"3\r\n\r\nabc", b"0\r\n\r\n"), put):
+            await client.send(request)
+            answer = await client.answer()
+            assert (answer.status, answer.headers.get(b"connection")) == (200, None)
 
 
 async def test_the_guard_limits_requests_in_flight() -> None:
