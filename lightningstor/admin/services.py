@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from lightningstor.admin.samples import Samples
 from lightningstor.admin.session_limits import SessionLimits
+from lightningstor.admin.tenants import TenantChanges
 from lightningstor.http.admin import Readiness
 from lightningstor.iam.authorize import Authorizer
 from lightningstor.iam.callers import Callers
@@ -53,7 +54,7 @@ class AdminServices:
         version: of the daemon.
         store: the objects.
         credentials: the access keys that requests are signed with.
-        directory: tenants, identities and grants.
+        directory: tenants, identities and grants. tenants: what is changed of tenants in the store too.
         callers: whom tokens stand for.
         authorizer: says who may do what; the same one as S3's.
         world: clock and entropy.
@@ -72,6 +73,7 @@ class AdminServices:
     store: Store
     credentials: CredentialStore
     directory: Directory
+    tenants: TenantChanges
     callers: Callers
     authorizer: Authorizer
     world: World

@@ -13,6 +13,7 @@ from lightningstor.admin.recording import Recorder
 from lightningstor.admin.samples import PERIOD_S, Samples
 from lightningstor.admin.services import AdminServices
 from lightningstor.admin.session_limits import SessionLimits
+from lightningstor.admin.tenants import TenantChanges
 from lightningstor.config import Address, AdminSettings, Config
 from lightningstor.daemon.identity import Access
 from lightningstor.daemon.jobs import Job, Usage
@@ -67,6 +68,7 @@ class Administration:
             store=endpoint.store,
             credentials=endpoint.credentials,
             directory=self.access.directory,
+            tenants=TenantChanges(self.access.directory, endpoint.store.quotas),
             callers=self.access.callers,
             authorizer=endpoint.authorizer,
             world=world,

@@ -94,13 +94,12 @@ class Quotas:
                 await commit(self.ctx.kv, Txn(puts=[Put(row_key, encode(record))]))
                 self.ctx.accounts.view.renew(scope.org_id, scope.project_id, limits)
 
-    async def gone(self, scope: QuotaScope) -> None:
-        """The organisation or project was deleted, and with it, in the same transaction, the row of its limits."""
-        row_key = keys.quota(scope.org_id, scope.project_id)
-        async with self._turn:
-            self.ctx.accounts.view.renew(scope.org_id, scope.project_id, None)
-            if await self.ctx.kv.get(row_key) is not None:  # one that was being set meanwhile, and came after
-                await commit(self.ctx.kv, Txn(deletes=[row_key]))
+    def gone(self, scope: QuotaScope) -> None:
+        """The organisation or project was deleted, and with it, in the same transaction, the row of its limits.
+
+        Nobody may `set` limits of an owner who is being deleted.
+        """
+        self.ctx.accounts.view.renew(scope.org_id, scope.project_id, None)
 
     async def _set_of_bucket(self, scope: QuotaScope, limits: StorageLimits) -> None:
         quota = BucketQuota(limits.max_total_size_bytes, limits.max_objects_per_bucket)

@@ -505,12 +505,3 @@ async def test_a_limit_lowered_during_an_upload_holds_for_it(
     with pytest.raises(error):
         await store.puts.put("bucket", "key", ObjectDraft(OWNER), Lowering(b"12345"), WriteConditions())
     await check_counters(store)
-
-
-@pytest.mark.parametrize("scope", [ORG, PROJECT], ids=str)
-async def test_limits_set_while_their_owner_was_deleted_go_too(store: Store, scope: QuotaScope) -> None:
-    """Whether they were set before the deletion's transaction or behind it, a later owner of the name has none."""
-    await store.quotas.set(scope, StorageLimits(max_buckets=1))
-    await store.quotas.gone(scope)
-    assert await store.quotas.get(scope) == StorageLimits()
-    assert await store.quotas.all() == []

@@ -33,7 +33,7 @@ async def set_quota(call: AdminCall) -> QuotaInfo:
         max_objects_per_bucket=wanted.max_objects_per_bucket,
         max_object_size_bytes=wanted.max_object_size_bytes,
     )
-    await call.services.store.quotas.set(scope, limits)
+    await call.services.tenants.set_limits(scope, limits)
     return await _info(call, scope)
 
 

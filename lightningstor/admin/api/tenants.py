@@ -6,7 +6,6 @@ from lightningstor.admin.api.endpoint import AdminCall
 from lightningstor.admin.api.iam_access import may_manage, may_read
 from lightningstor.admin.api.iam_shapes import GroupInfo, GroupList, OrgInfo, OrgList, ProjectInfo, ProjectList
 from lightningstor.admin.api.paging import page_of
-from lightningstor.admin.removal import remove_organisation, remove_project
 from lightningstor.iam.records import Group, Organisation, Project
 
 __all__ = [
@@ -41,7 +40,7 @@ async def get_org(call: AdminCall) -> OrgInfo:
 
 
 async def delete_org(call: AdminCall) -> None:
-    await remove_organisation(call.services, call.path["org"])
+    await call.services.tenants.delete_organisation(call.path["org"])
 
 
 async def list_projects(call: AdminCall) -> ProjectList:
@@ -63,7 +62,7 @@ async def get_project(call: AdminCall) -> ProjectInfo:
 
 async def delete_project(call: AdminCall) -> None:
     await may_manage(call, call.path["org"])
-    await remove_project(call.services, call.path["org"], call.path["project"])
+    await call.services.tenants.delete_project(call.path["org"], call.path["project"])
 
 
 async def list_groups(call: AdminCall) -> GroupList:

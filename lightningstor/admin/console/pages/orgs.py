@@ -9,7 +9,6 @@ from quart.typing import ResponseReturnValue
 
 from lightningstor.admin.console.access import require_admin
 from lightningstor.admin.noting import note_made
-from lightningstor.admin.removal import remove_organisation, remove_project
 from lightningstor.admin.services import AdminServices
 from lightningstor.model.records import StorageLimits
 from lightningstor.s3.wire.faults import InvalidRequest
@@ -92,18 +91,13 @@ def _add_organisations(blueprint: Blueprint, services: AdminServices) -> None:
     async def org_quota(org: str) -> ResponseReturnValue:
         require_admin()
         form = await request.form
-        project = form.get("project") or None
-        if project is None:
-            directory.organisations.get(org)
-        else:
-            directory.projects.get(org, project)
-        await quotas.set(QuotaScope(org, project), limits_of_form(form))
+        await services.tenants.set_limits(QuotaScope(org, form.get("project") or None), limits_of_form(form))
         return redirect(url_for("console.org_page", org=org), 303)
 
     @blueprint.post("/orgs/<org>/delete")
     async def org_delete(org: str) -> ResponseReturnValue:
         require_admin()
-        await remove_organisation(services, org)
+        await services.tenants.delete_organisation(org)
         return redirect(url_for("console.orgs"), 303)
 
 
@@ -122,7 +116,7 @@ def _add_parts(blueprint: Blueprint, services: AdminServices) -> None:
     @blueprint.post("/orgs/<org>/projects/<project>/delete")
     async def org_project_delete(org: str, project: str) -> ResponseReturnValue:
         require_admin()
-        await remove_project(services, org, project)
+        await services.tenants.delete_project(org, project)
         return redirect(url_for("console.org_page", org=org), 303)
 
     @blueprint.post("/orgs/<org>/groups")

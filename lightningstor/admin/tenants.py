@@ -1,0 +1,60 @@
+"""Changes of tenants that concern the directory and the store alike: deletions, and limits."""
+
+from __future__ import annotations
+
+import trio
+from attrs import field, frozen
+
+from lightningstor.iam.directory import Directory
+from lightningstor.model.records import StorageLimits
+from lightningstor.store.quotas import Quotas, QuotaScope
+
+__all__ = ["TenantChanges"]
+
+
+@frozen
+class TenantChanges:
+    """Makes one change at a time, so that no limits are set for an owner who is being deleted."""
+
+    directory: Directory
+    quotas: Quotas
+    _turn: trio.Lock = field(factory=trio.Lock, init=False)
+
+    async def set_limits(self, scope: QuotaScope, limits: StorageLimits) -> None:
+        """Replace the limits of an organisation, a project or a bucket.
+
+        Raises:
+            NoSuchEntity, NoSuchBucket, InvalidQuota, Contention
+        """
+        async with self._turn:
+            if scope.bucket is None:
+                self._see_that_there_is(scope.org_id, scope.project_id)
+            await self.quotas.set(scope, limits)
+
+    def _see_that_there_is(self, org: str, project: str | None) -> None:
+        if project is None:
+            self.directory.organisations.get(org)
+        else:
+            self.directory.projects.get(org, project)
+
+    async def delete_organisation(self, org: str) -> None:
+        """Delete an organisation that has nothing in it, and its limits.
+
+        Raises:
+            NoSuchEntity, EntityInUse, EntityFixed
+        """
+        async with self._turn:
+            with trio.CancelScope(shield=True):  # what has been deleted must not count on
+                await self.directory.organisations.delete(org)
+                self.quotas.gone(QuotaScope(org))
+
+    async def delete_project(self, org: str, project: str) -> None:
+        """Delete a project that has nothing in it, and its limits.
+
+        Raises:
+            NoSuchEntity, EntityInUse, EntityFixed
+        """
+        async with self._turn:
+            with trio.CancelScope(shield=True):
+                await self.directory.projects.delete(org, project)
+                self.quotas.gone(QuotaScope(org, project))
