@@ -162,7 +162,7 @@ class RequestBody(DirectSource, Struct, eq=False):
 
     def _decode(self, decoder: AwsChunkedDecoder, raw: Buffer) -> None:
         """Take the content out of a piece of the body, or of its beginning if that has very many chunks."""
-        content, taken = decoder.feed_some(raw, _MAX_CHUNKS)
+        content, taken = decoder.feed(raw, _MAX_CHUNKS)
         self._undecoded = memoryview(raw)[taken:] if taken < len(raw) else b""
         self._pieces.extend(reversed(content) if len(content) < _MANY_PIECES else [b"".join(content)])
 
@@ -189,7 +189,7 @@ class RequestBody(DirectSource, Struct, eq=False):
         if decoder is None:
             self._received += count
             return count
-        content, taken = decoder.feed_some(room[:count], _MAX_CHUNKS)
+        content, taken = decoder.feed(room[:count], _MAX_CHUNKS)
         if taken < count:
             self._undecoded = bytes(room[taken:count])
         at = 0

@@ -118,21 +118,15 @@ class AwsChunkedDecoder:
         """The body is complete, its length as announced, and everything in it verified."""
         return self._state is _State.DONE
 
-    def feed(self, data: bytes | bytearray | memoryview) -> list[memoryview]:
+    def feed(self, data: bytes | bytearray | memoryview, max_chunks: int = sys.maxsize) -> tuple[list[memoryview], int]:
         """Take a piece of the body; gives the content in it.
 
-        Returns:
-            Pieces in order; views of `data`, good as long as that is.
-
-        Raises: as `feed_some` does.
-        """
-        return self.feed_some(data, sys.maxsize)[0]
-
-    def feed_some(self, data: bytes | bytearray | memoryview, max_chunks: int) -> tuple[list[memoryview], int]:
-        """The same, up to the first line of the chunk `max_chunks` from here, at least 1.
+        Args:
+            max_chunks: stop behind the first line of so many chunks, at least 1.
 
         Returns:
-            The pieces; and how many bytes of `data` were taken. The next call is to begin with the rest.
+            Pieces in order, views of `data` that are good as long as that is; and how many bytes of `data` were taken.
+            The next call is to begin with the rest.
 
         Raises:
             IncompleteBody: bad framing, or a length other than announced.

@@ -47,7 +47,7 @@ def signed_body(chunks: list[bytes], trailer: dict[str, str] | None = None) -> b
 def decode(decoder: AwsChunkedDecoder, body: bytes, piece: int = 1 << 20) -> bytes:
     out = b""
     for at in range(0, len(body), piece):
-        out += b"".join(bytes(part) for part in decoder.feed(body[at : at + piece]))
+        out += b"".join(bytes(part) for part in decoder.feed(body[at : at + piece])[0])
     decoder.finish()
     return out
 
@@ -61,7 +61,7 @@ def test_a_bounded_feed_stops_between_chunks(most: int) -> None:
     found: list[bytes] = []
     calls = 0
     while body:
-        pieces, taken = decoder.feed_some(body, most)
+        pieces, taken = decoder.feed(body, most)
         assert taken > 0
         assert len(pieces) <= most
         found += [bytes(piece) for piece in pieces]
@@ -250,7 +250,7 @@ def test_a_writable_buffer_may_be_used_again() -> None:
     for at in range(0, len(body), 1000):
         piece = body[at : at + 1000]
         buffer[: len(piece)] = piece
-        out += b"".join(bytes(part) for part in decoder.feed(memoryview(buffer)[: len(piece)]))
+        out += b"".join(bytes(part) for part in decoder.feed(memoryview(buffer)[: len(piece)])[0])
         buffer[:] = bytes(1000)
     decoder.finish()
     assert out == b"a" * 8192 + b"b" * 10
@@ -260,5 +260,5 @@ def test_a_writable_buffer_may_be_used_again() -> None:
 def test_content_is_not_copied(signed: bool) -> None:
     """What is given out are views of what came in."""
     data = signed_body([b"hello"]) if signed else b"5\r\nhello\r\n0\r\n\r\n"
-    (piece,) = AwsChunkedDecoder(5, verifier() if signed else None).feed(data)
+    (piece,) = AwsChunkedDecoder(5, verifier() if signed else None).feed(data)[0]
     assert piece.obj is data
