@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from lightningstor.admin.api.endpoint import PREFIX, Access, Endpoint
 from lightningstor.admin.api.shapes import Problem
 
-__all__ = ["document"]
+__all__ = ["document", "schemas_of"]
 
 _REF: Final = "#/components/schemas/{name}"
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
@@ -25,8 +26,6 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
     """The document for these endpoints of that version."""
     rows = list(endpoints)
     shapes = {shape for row in rows for shape in (row.body, row.answer) if shape is not None} | {Problem}
-    ordered = sorted(shapes, key=lambda shape: shape.__name__)
-    _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(PREFIX + row.path, {})[row.method.lower()] = _operation(row)
@@ -36,7 +35,7 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": schemas_of(shapes),
             "securitySchemes": {
                 "sigv4": {"type": "apiKey", "in": "header", "name": "Authorization"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -45,6 +44,16 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
         },
         "security": [{"sigv4": []}, {"bearer": []}, {"apiKey": []}],
     }
+
+
+def schemas_of(shapes: Iterable[type[msgspec.Struct]]) -> dict[str, dict[str, Any]]:
+    """The JSON schemas of the shapes and of those within them, by name; as a part of the document."""
+    ordered = sorted(shapes, key=lambda shape: shape.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    for schema in components.values():
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])  # by itself only from Python 3.13 on
+    return components
 
 
 def _operation(row: Endpoint) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any, Final
 import msgspec
 
 from lightningstor.admin.api.endpoint import PREFIX, Access, Endpoint
+from lightningstor.admin.api.openapi import schemas_of
 from lightningstor.admin.api.shapes import Problem
 from lightningstor.admin.api.table import ENDPOINTS
 
 __all__ = ["admin_api_page"]
 
-_REF: Final = "#/components/schemas/{name}"
 _HEAD: Final = f"""\
 # Admin API
 
@@ -53,7 +53,8 @@ def admin_api_page() -> str:
         lines += [_row(row) for row in ENDPOINTS if row.tag == tag]
         lines.append("")
     lines += ["## Shapes", "", "What stands without a default must be sent; in answers every field is there.", ""]
-    for name, schema in sorted(_schemas().items()):
+    shapes = {shape for row in ENDPOINTS for shape in (row.query, row.body, row.answer) if shape} | {Problem}
+    for name, schema in sorted(schemas_of(shapes).items()):
         lines += _shape(name, schema)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -69,18 +70,15 @@ def _link(name: str) -> str:
     return f"[{name}](#{name.lower()})"
 
 
-def _schemas() -> dict[str, Any]:
-    shapes = {shape for row in ENDPOINTS for shape in (row.query, row.body, row.answer) if shape} | {Problem}
-    _, components = msgspec.json.schema_components(sorted(shapes, key=lambda one: one.__name__), ref_template=_REF)
-    return components
-
-
 def _shape(name: str, schema: dict[str, Any]) -> Iterator[str]:
     yield f"### {name}"
     yield ""
-    described = schema.get("description", "").strip()
+    described, _, fields = schema.get("description", "").partition("\n\nArgs:\n")
     if described:
-        yield re.sub(r"\n\nArgs:.*", "", described, flags=re.DOTALL)
+        yield described
+        yield ""
+    if fields:
+        yield re.sub(r"^ {4}(\w+):", r"- `\1`:", fields, flags=re.MULTILINE)
         yield ""
     yield "| Field | Type | Default |"
     yield "|---|---|---|"
