@@ -26,16 +26,22 @@ class TenantChanges:
         Raises:
             NoSuchEntity, NoSuchBucket, InvalidQuota, Contention
         """
+        if scope.bucket is not None:  # its limits stand in its own record, and go with that
+            await self.quotas.set(scope, limits)
+            return
         async with self._turn:
-            if scope.bucket is None:
-                self._see_that_there_is(scope.org_id, scope.project_id)
+            self.see_that_there_is(scope)
             await self.quotas.set(scope, limits)
 
-    def _see_that_there_is(self, org: str, project: str | None) -> None:
-        if project is None:
-            self.directory.organisations.get(org)
-        else:
-            self.directory.projects.get(org, project)
+    def see_that_there_is(self, scope: QuotaScope) -> None:
+        """That the scope's organisation exists, and its project if it has one.
+
+        Raises:
+            NoSuchEntity
+        """
+        self.directory.organisations.get(scope.org_id)
+        if scope.project_id is not None:
+            self.directory.projects.get(scope.org_id, scope.project_id)
 
     async def delete_organisation(self, org: str) -> None:
         """Delete an organisation that has nothing in it, and its limits.

@@ -77,10 +77,10 @@ class AsgiExchange:
     ) -> None:
         """The answer, or with `more_body` its start. `length`: of the body that an answer to HEAD leaves out."""
         headers = [*_pairs(lines), *headers]
-        if length is not None:
+        if length is None and not more_body and status not in (204, 304):
+            length = len(body)
+        if length is not None and not any(name == b"content-length" for name, _ in headers):
             headers.append((b"content-length", b"%d" % length))
-        elif not more_body and status not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
-            headers = [*headers, (b"content-length", b"%d" % len(body))]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send_more(body, more_body)
 

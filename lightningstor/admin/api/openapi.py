@@ -87,9 +87,7 @@ def _path_parameters(row: Endpoint) -> list[dict[str, Any]]:
 def _query_parameters(row: Endpoint) -> list[dict[str, Any]]:
     if row.query is None:
         return []
-    (schema,), _ = msgspec.json.schema_components([row.query], ref_template=_REF)
-    _, components = msgspec.json.schema_components([row.query], ref_template=_REF)
-    described = components.get(row.query.__name__, schema)
+    described = schemas_of([row.query])[row.query.__name__]
     required = set(described.get("required", ()))
     return [
         {"name": name, "in": "query", "required": name in required, "schema": shape}

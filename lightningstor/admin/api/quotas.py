@@ -39,14 +39,13 @@ async def set_quota(call: AdminCall) -> QuotaInfo:
 
 async def _scope(call: AdminCall) -> QuotaScope:
     """What the path names, which must be there."""
-    path, directory = call.path, call.services.directory
+    path = call.path
     if "bucket" in path:
         bucket = await named_bucket(call)
         return QuotaScope(bucket.org_id, bucket.project_id, bucket.name)
-    directory.organisations.get(path["org"])
-    if "project" in path:
-        directory.projects.get(path["org"], path["project"])
-    return QuotaScope(path["org"], path.get("project"))
+    scope = QuotaScope(path["org"], path.get("project"))
+    call.services.tenants.see_that_there_is(scope)
+    return scope
 
 
 async def _info(call: AdminCall, scope: QuotaScope) -> QuotaInfo:
