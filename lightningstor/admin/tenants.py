@@ -14,7 +14,11 @@ __all__ = ["TenantChanges"]
 
 @frozen
 class TenantChanges:
-    """Makes one change at a time, so that no limits are set for an owner who is being deleted."""
+    """Makes one change at a time, so that no limits are set for an owner who is being deleted.
+
+    A deletion takes the limits in its own transaction, and there is no checkpoint between that and `Quotas.gone`: who
+    is cancelled has deleted both or neither.
+    """
 
     directory: Directory
     quotas: Quotas
@@ -50,9 +54,8 @@ class TenantChanges:
             NoSuchEntity, EntityInUse, EntityFixed
         """
         async with self._turn:
-            with trio.CancelScope(shield=True):  # what has been deleted must not count on
-                await self.directory.organisations.delete(org)
-                self.quotas.gone(QuotaScope(org))
+            await self.directory.organisations.delete(org)
+            self.quotas.gone(QuotaScope(org))
 
     async def delete_project(self, org: str, project: str) -> None:
         """Delete a project that has nothing in it, and its limits.
@@ -61,6 +64,5 @@ class TenantChanges:
             NoSuchEntity, EntityInUse, EntityFixed
         """
         async with self._turn:
-            with trio.CancelScope(shield=True):
-                await self.directory.projects.delete(org, project)
-                self.quotas.gone(QuotaScope(org, project))
+            await self.directory.projects.delete(org, project)
+            self.quotas.gone(QuotaScope(org, project))

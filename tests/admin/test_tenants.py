@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,10 +15,13 @@ from lightningstor.chunks.manager import open_chunk_manager
 from lightningstor.chunks.memory import MemoryChunkStore
 from lightningstor.iam.errors import NoSuchEntity
 from lightningstor.kv.memory import MemoryKv
+from lightningstor.kv.sqlite import open_sqlite_kv
 from lightningstor.model.records import StorageLimits
-from lightningstor.ports import World
+from lightningstor.ports import World, production_world
 from lightningstor.store.quotas import Quotas, QuotaScope
 from lightningstor.store.store import open_store
+from lightningstor.testing.sim_world import CancelAtStep
+from tests.conftest import Figure
 from tests.iam.conftest import open_place
 
 ORG = QuotaScope("acme")
@@ -77,3 +82,34 @@ async def test_limits_of_a_deleted_owner_are_refused(changes: TenantChanges, sco
     with pytest.raises(NoSuchEntity):
         await changes.set_limits(scope, LIMITS)
     assert await changes.quotas.all() == []
+
+
+async def test_a_deletion_cancelled_at_every_step(tmp_path: Path, figure: Figure) -> None:
+    """Owner and limits are both there or both gone, on disk and in what counts, wherever it is cancelled."""
+    world = production_world()
+    async with (
+        open_sqlite_kv(tmp_path / "kv.sqlite", world) as kv,
+        open_chunk_manager(MemoryChunkStore(), world=world) as chunks,
+        open_store(kv, chunks, world) as store,
+    ):
+        directory = (await open_place(kv)).directory
+        changes = TenantChanges(directory, store.quotas)
+        there = 0
+        for step in count(1):
+            scope = QuotaScope(f"acme{step}")
+            await directory.organisations.create(scope.org_id)
+            await changes.set_limits(scope, LIMITS)
+            sweep = CancelAtStep(step)
+            trio.lowlevel.add_instrument(sweep)
+            with sweep.watch():
+                await changes.delete_organisation(scope.org_id)
+            trio.lowlevel.remove_instrument(sweep)
+            left = scope.org_id in {one.id for one in directory.organisations.list()}
+            there += left
+            assert await store.quotas.get(scope) == (LIMITS if left else StorageLimits())
+            assert (scope in dict(await store.quotas.all())) == left
+            if not sweep.reached:
+                assert not left
+                break
+        figure(f"cancelled at {step - 1} steps: {there} times it had not happened, the others wholly")
+        assert there
