@@ -1,6 +1,6 @@
 """Completing a multipart upload.
 
-InProgress → Completing freezes the parts: UploadPart and Abort check the upload's row. Then the list is held against
+InProgress → Completing freezes the parts: UploadPart and Abort check the row, and wait. Then the list is held against
 the parts, written in segments, and one commit publishes the object that names it. A bad list, an error or a
 cancellation goes back to InProgress; a crash does too, since a mark of an earlier boot is void.
 """
@@ -20,8 +20,6 @@ from lightningstor.chunks.digest import digest_inline
 from lightningstor.errors import (
     BadDigest,
     CommitUndetermined,
-    CompletionInProgress,
-    Contention,
     EntityTooLarge,
     EntityTooSmall,
     InvalidPart,
@@ -93,18 +91,15 @@ class Completions:
 
         Raises:
             NoSuchBucket, NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, EntityTooLarge, BadDigest
-            UploadSizeMismatch, PreconditionFailed, NoSuchKey, QuotaExceeded, Contention
+            UploadSizeMismatch, PreconditionFailed, NoSuchKey, QuotaExceeded, CompletionInProgress, Contention
         """
         attempts = Attempts(self.ctx, f"upload {upload_id}")
         while True:
-            located, upload, row = await self.finder.any_upload(bucket, key, upload_id)
+            located, upload, row = await self.finder.settled_upload(bucket, key, upload_id)
             if upload.status == "Completed":
                 return _as_before(located, upload)
             if upload.status == "Aborted":
                 raise NoSuchUpload(upload_id)
-            if upload.status == "Completing" and upload.completing_boot == self.ctx.boot:
-                await self._await_other(attempts, upload_id)
-                continue
             current = await self.ctx.kv.get(keys.object_current(upload.org_id, upload.bucket_id, key))
             check_conditions(conditions, decode_current(current), bucket, key)
             frozen = await self._freeze(located, upload, row)
@@ -112,13 +107,6 @@ class Completions:
                 await attempts.pause()
                 continue
             return await self._finish(located, *frozen, parts, checksum, checksum_type, size, conditions)
-
-    async def _await_other(self, attempts: Attempts, upload_id: str) -> None:
-        """Another request is completing this upload: see what becomes of it."""
-        try:
-            await attempts.pause()
-        except Contention:
-            raise CompletionInProgress(upload_id) from None
 
     async def _freeze(self, located: Located, upload: MultipartUpload, row: Row) -> tuple[MultipartUpload, Row] | None:
         """Freeze the parts; a list that a crash left goes. None: a conflict."""

@@ -58,18 +58,34 @@ class UploadsFinder:
         return MULTIPART_UPLOAD.decode((row := await self._row(upload_id)).value, row.key)
 
     async def open_upload(self, bucket: str, key: str, upload_id: str) -> tuple[Located, MultipartUpload, Row]:
-        """The upload, if it takes parts.
+        """The upload, if it takes parts; a completion under way comes first, and wins if it succeeds.
+
+        Raises:
+            NoSuchBucket, NoSuchUpload, CompletionInProgress
+        """
+        located, upload, row = await self.settled_upload(bucket, key, upload_id)
+        if upload.status in ("Completed", "Aborted"):
+            raise NoSuchUpload(upload_id)
+        return located, upload, row
+
+    async def settled_upload(self, bucket: str, key: str, upload_id: str) -> tuple[Located, MultipartUpload, Row]:
+        """The upload in whatever state it is once nobody is completing it.
+
+        The end of a completion is waited for: who gave one up, and aborts or goes on, comes while it is being undone.
 
         Raises:
             NoSuchBucket, NoSuchUpload
-            CompletionInProgress: another request is completing it.
+            CompletionInProgress: that end did not come before the deadline.
         """
-        located, upload, row = await self.any_upload(bucket, key, upload_id)
-        if upload.status in ("Completed", "Aborted"):
-            raise NoSuchUpload(upload_id)
-        if upload.status == "Completing" and upload.completing_boot == self.ctx.boot:
-            raise CompletionInProgress(upload_id)
-        return located, upload, row
+        attempts = Attempts(self.ctx, f"upload {upload_id}")
+        while True:
+            located, upload, row = await self.any_upload(bucket, key, upload_id)
+            if upload.status != "Completing" or upload.completing_boot != self.ctx.boot:
+                return located, upload, row
+            try:
+                await attempts.pause()
+            except Contention:
+                raise CompletionInProgress(upload_id) from None
 
     async def any_upload(self, bucket: str, key: str, upload_id: str) -> tuple[Located, MultipartUpload, Row]:
         """The upload in whatever state its record is.

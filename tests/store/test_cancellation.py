@@ -11,7 +11,7 @@ import pytest
 import trio
 from attrs import define, field
 
-from lightningstor.errors import NoSuchKey
+from lightningstor.errors import NoSuchKey, NoSuchUpload
 from lightningstor.model.codec import MANIFEST, PART_LIST
 from lightningstor.store.api import CompletePart, ObjectDraft, UploadDraft, WriteConditions
 from lightningstor.store.copy import Source
@@ -35,17 +35,22 @@ class CancelAtStep(trio.abc.Instrument):
         self.seen = 0
         self.running = False
         self.scope = trio.CancelScope()
+        self.cancelled = trio.Event()
 
     def begin(self) -> None:
         self.running = True
         if not self.step:
-            self.scope.cancel()
+            self._cancel()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         if self.running:
             self.seen += 1
             if self.seen == self.step:
-                self.scope.cancel()
+                self._cancel()
+
+    def _cancel(self) -> None:
+        self.scope.cancel()
+        self.cancelled.set()
 
 
 @define
@@ -213,3 +218,52 @@ def test_cancelled_at_every_step(name: str, kind: str, tmp_path: Path, proof_ful
     figure(f"{name} on {kind}: {step} steps, {counts}")
     assert counts["cancelled"] > 0
     assert counts["finished"] > 0
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@pytest.mark.parametrize(("name", "follow"), [("abort", do_abort), ("put part", do_put_part)])
+def test_a_completion_given_up_at_every_step(
+    name: str, follow: Prepare, kind: str, tmp_path: Path, proof_full: bool, figure: Figure
+) -> None:
+    """What comes upon its upload while it is still being cancelled waits for its end, and is not refused."""
+    counts = {"undone": 0, "completed": 0}
+    for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
+        instrument = CancelAtStep(step)
+        root = tmp_path / str(step)
+
+        async def trial(instrument: CancelAtStep = instrument, root: Path = root) -> bool:
+            async with opened(kind, root) as store:
+                await make_bucket(store)
+                await put(store, "key", OLD)
+                state = Trial(store)
+                await prepare_upload(state)
+
+                async def give_up() -> None:
+                    with instrument.scope:
+                        await do_complete(state)
+                    instrument.cancelled.set()  # it was done before that step
+
+                async with trio.open_nursery() as nursery:
+                    instrument.begin()
+                    nursery.start_soon(give_up)
+                    await instrument.cancelled.wait()
+                    instrument.running = False
+                    try:
+                        await follow(state)
+                        undone = True
+                    except NoSuchUpload:
+                        undone = False
+                still_open = (await store.listings.uploads("bucket", limit=10)).uploads
+                assert bool(still_open) == (undone and name != "abort")
+                await check_nothing_left(store, {OLD} if undone else {LARGE})
+                return undone
+
+        if kind == "disk":
+            root.mkdir()
+        counts["undone" if trio.run(trial, instruments=[instrument]) else "completed"] += 1
+        if instrument.seen < step:
+            break
+    figure(f"completion given up, then {name}, on {kind}: {counts}")
+    assert counts["undone"] > 0
+    assert counts["completed"] > 0
