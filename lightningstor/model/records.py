@@ -101,7 +101,7 @@ class BucketLogging(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A bucket. `deleting_boot` is set while DeleteBucket looks whether it is empty; void in a later boot."""
+    """A bucket. `deleting_boot`: DeleteBucket is looking whether it is empty, if `StoreContext.in_force` says so."""
 
     v: int
     bucket_id: str
@@ -263,7 +263,8 @@ class MultipartUpload(Struct, frozen=True, omit_defaults=True, gc=False):
     """A multipart upload.
 
     Args:
-        status: "InProgress", "Completing" (void in every boot but `completing_boot`), "Completed" or "Aborted".
+        status: "InProgress", "Completing", "Completed" or "Aborted".
+        completing_boot: it is being completed, if `StoreContext.in_force` says so.
         part_list: while completing, the data id of the list of parts that is being written.
     """
 

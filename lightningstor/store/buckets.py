@@ -219,7 +219,7 @@ class Buckets:
             if not is_deleting(ctx, located.bucket):
                 marked = replace(located.bucket, deleting_boot=ctx.boot)
                 # From the mark to the end nothing may stop us: a mark that stayed would hold up every writer.
-                with trio.CancelScope(shield=True):
+                with trio.CancelScope(shield=True), ctx.marked.holding(located.bucket.bucket_id):
                     outcome = await commit(
                         ctx.kv,
                         Txn(

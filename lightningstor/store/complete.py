@@ -2,7 +2,7 @@
 
 InProgress → Completing freezes the parts: UploadPart and Abort check the row, and wait. Then the list is held against
 the parts, written in segments, and one commit publishes the object that names it. A bad list, an error or a
-cancellation goes back to InProgress; a crash does too, since a mark of an earlier boot is void.
+cancellation goes back to InProgress; a crash does too, since the mark counts only while who set it is at work.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ class Completions:
                 raise NoSuchUpload(upload_id)
             current = await self.ctx.kv.get(keys.object_current(upload.org_id, upload.bucket_id, key))
             check_conditions(conditions, decode_current(current), bucket, key)
-            frozen = await self._freeze(located, upload, row)
-            if frozen is None:
-                await attempts.pause()
-                continue
-            return await self._finish(located, *frozen, parts, checksum, checksum_type, size, conditions)
+            with self.ctx.marked.holding(upload_id):
+                frozen = await self._freeze(located, upload, row)
+                if frozen is not None:
+                    return await self._finish(located, *frozen, parts, checksum, checksum_type, size, conditions)
+            await attempts.pause()
 
     async def _freeze(self, located: Located, upload: MultipartUpload, row: Row) -> tuple[MultipartUpload, Row] | None:
         """Freeze the parts; a list that a crash left goes. None: a conflict."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from attrs import define, field
 
@@ -16,7 +18,7 @@ from lightningstor.store.ids import IdClock
 from lightningstor.store.latches import Latches
 from lightningstor.store.usage import Accounts
 
-__all__ = ["DataIds", "Pins", "StoreContext", "commit", "next_boot"]
+__all__ = ["DataIds", "Holds", "StoreContext", "commit", "next_boot"]
 
 
 class DataIds:
@@ -29,22 +31,31 @@ class DataIds:
         return next(self._left)
 
 
-class Pins:
-    """How many readers hold each body; the collector leaves those alone."""
+class Holds:
+    """How many hold each id."""
 
     def __init__(self) -> None:
         self._held: Counter[str] = Counter()
 
-    def hold(self, data_id: str) -> None:
-        self._held[data_id] += 1
+    def hold(self, held: str) -> None:
+        self._held[held] += 1
 
-    def release(self, data_id: str) -> None:
-        self._held[data_id] -= 1
-        if not self._held[data_id]:
-            del self._held[data_id]
+    def release(self, held: str) -> None:
+        self._held[held] -= 1
+        if not self._held[held]:
+            del self._held[held]
 
-    def __contains__(self, data_id: str) -> bool:
-        return data_id in self._held
+    @contextmanager
+    def holding(self, held: str) -> Iterator[None]:
+        """Hold it for the time of the block."""
+        self.hold(held)
+        try:
+            yield
+        finally:
+            self.release(held)
+
+    def __contains__(self, held: str) -> bool:
+        return held in self._held
 
     def __len__(self) -> int:
         return len(self._held)
@@ -52,7 +63,12 @@ class Pins:
 
 @define
 class StoreContext:
-    """The state of one open store."""
+    """The state of one open store.
+
+    Attributes:
+        pins: the bodies that are being read; the collector leaves those alone.
+        marked: the buckets that are being deleted and the uploads that are being completed; see `in_force`.
+    """
 
     kv: Kv
     chunks: ChunkManager
@@ -63,13 +79,26 @@ class StoreContext:
     data_ids: DataIds
     accounts: Accounts
     latches: Latches = field(factory=Latches)
-    pins: Pins = field(factory=Pins)
+    pins: Holds = field(factory=Holds)
+    marked: Holds = field(factory=Holds)
     inline_max: int = field(init=False)
     """The largest body that goes into the metadata transaction, in bytes."""
 
     @inline_max.default
     def _(self) -> int:
         return min(self.limits.max_inline_bytes, self.kv.capabilities.inline_body_max)
+
+    def in_force(self, boot: int | None, marked_id: str) -> bool:
+        """Whether the mark that a record bears counts: who set it is at work still.
+
+        That one holds the id in `marked` from before the mark is set until after it is taken off. So a mark that a
+        crash left is void, and one that could not be taken off again, as on a device that is full.
+
+        Args:
+            boot: that the mark names; None: there is no mark.
+            marked_id: of the bucket or the upload.
+        """
+        return boot == self.boot and marked_id in self.marked
 
 
 async def commit(kv: Kv, txn: Txn) -> Applied | TxnConflict:

@@ -80,7 +80,7 @@ class UploadsFinder:
         attempts = Attempts(self.ctx, f"upload {upload_id}")
         while True:
             located, upload, row = await self.any_upload(bucket, key, upload_id)
-            if upload.status != "Completing" or upload.completing_boot != self.ctx.boot:
+            if not self.ctx.in_force(upload.completing_boot, upload_id):
                 return located, upload, row
             try:
                 await attempts.pause()

@@ -123,8 +123,8 @@ def check_conditions(conditions: WriteConditions, current: ObjectVersion | None,
 
 
 def is_deleting(ctx: StoreContext, bucket: Bucket) -> bool:
-    """Whether a DeleteBucket of this boot is looking at the bucket; marks of earlier boots are void."""
-    return bucket.deleting_boot == ctx.boot
+    """Whether a DeleteBucket is looking at the bucket."""
+    return bucket.deleting_boot is not None and ctx.in_force(bucket.deleting_boot, bucket.bucket_id)
 
 
 def free_body(ctx: StoreContext, body: BodyRef | None) -> list[Put]:

@@ -60,7 +60,7 @@ class Scrubber:
 
     async def _thaw(self, row: Row) -> bool:
         upload = MULTIPART_UPLOAD.decode(row.value, row.key)
-        if upload.status != "Completing" or upload.completing_boot == self.ctx.boot:
+        if upload.status != "Completing" or self.ctx.in_force(upload.completing_boot, upload.upload_id):
             return False
         txn = Txn([Check(row.key, row.revision)], [Put(row.key, encode(thawed(upload)))], part_list_rows(upload))
         return isinstance(await commit(self.ctx.kv, txn), Applied)
