@@ -9,8 +9,7 @@ The same seed gives the same run, to the step. Hours of virtual time cost nothin
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -19,7 +18,7 @@ from trio._core import _run
 
 from lightningstor.ports import World
 
-__all__ = ["CancelAtStep", "SimBlocking", "SimClock", "SimEntropy", "run_sim", "sim_world"]
+__all__ = ["SimBlocking", "SimClock", "SimEntropy", "run_sim", "sim_world"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -77,9 +76,7 @@ def sim_world(seed: int) -> World:
     return World(clock=SimClock(), entropy=SimEntropy(seed), blocking=SimBlocking(seed))
 
 
-def run_sim(
-    scenario: Callable[[World], Awaitable[T]], *, seed: int, instruments: Sequence[trio.abc.Instrument] = ()
-) -> T:
+def run_sim(scenario: Callable[[World], Awaitable[T]], *, seed: int) -> T:
     """Run a scenario in its own Trio loop, in virtual time and with tasks scheduled in an order that the seed picks."""
     # Trio keeps this for testing tools, without a public name.
     deterministic, state = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r.getstate()
@@ -90,48 +87,7 @@ def run_sim(
             scenario,
             sim_world(seed),
             clock=trio.testing.MockClock(autojump_threshold=0),
-            instruments=instruments,
         )
     finally:
         setattr(_run, _DETERMINISTIC, deterministic)
         _run._r.setstate(state)
-
-
-class CancelAtStep(trio.abc.Instrument):
-    """Cancels one task's scope just before the task's n-th step, to try every place where it can be cancelled.
-
-    for step in itertools.count(1):
-        sweep = CancelAtStep(step)
-        async def scenario(world):
-            with sweep.watch():
-                await the_call()
-        run_sim(scenario, seed=0, instruments=[sweep])
-        if not sweep.reached: break
-    """
-
-    def __init__(self, step: int) -> None:
-        self._step = step
-        self._steps = 0
-        self._task: trio.lowlevel.Task | None = None
-        self._scope = trio.CancelScope()
-
-    @property
-    def reached(self) -> bool:
-        """Whether the task took as many steps."""
-        return self._steps >= self._step
-
-    @contextmanager
-    def watch(self) -> Iterator[trio.CancelScope]:
-        """Count the current task's steps within the context, in a scope that is cancelled at the one asked for."""
-        self._task = trio.lowlevel.current_task()
-        try:
-            with self._scope:
-                yield self._scope
-        finally:
-            self._task = None
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if task is self._task:
-            self._steps += 1
-            if self._steps == self._step:
-                self._scope.cancel()

@@ -20,7 +20,7 @@ from lightningstor.model.records import StorageLimits
 from lightningstor.ports import World, production_world
 from lightningstor.store.quotas import Quotas, QuotaScope
 from lightningstor.store.store import open_store
-from lightningstor.testing.sim_world import CancelAtStep
+from lightningstor.testing.steps import CancelAtStep
 from tests.conftest import Figure
 from tests.iam.conftest import open_place
 
@@ -100,10 +100,8 @@ async def test_a_deletion_cancelled_at_every_step(tmp_path: Path, figure: Figure
             await directory.organisations.create(scope.org_id)
             await changes.set_limits(scope, LIMITS)
             sweep = CancelAtStep(step)
-            trio.lowlevel.add_instrument(sweep)
             with sweep.watch():
                 await changes.delete_organisation(scope.org_id)
-            trio.lowlevel.remove_instrument(sweep)
             left = scope.org_id in {one.id for one in directory.organisations.list()}
             there += left
             assert await store.quotas.get(scope) == (LIMITS if left else StorageLimits())

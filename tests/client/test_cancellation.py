@@ -13,32 +13,12 @@ from lightningstor.client.channel import Channel, open_channel
 from lightningstor.client.errors import Unavailable
 from lightningstor.client.limits import ClientLimits
 from lightningstor.rpc.call import RpcCall
+from lightningstor.testing.steps import CancelAtStep
 from tests.client.peers import ECHO, ONCE, Asked, echo, our_server, scripted
 from tests.conftest import Figure
 
 _STEPS_MAX = 400
 LARGE = "y" * 300_000
-
-
-class CancelAtStep(trio.abc.Instrument):
-    """Cancels a scope at the n-th step that any task takes once it is told to begin; 0: before."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self.seen = 0
-        self.running = False
-        self.scope = trio.CancelScope()
-
-    def begin(self) -> None:
-        self.running = True
-        if not self.step:
-            self.scope.cancel()
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.running:
-            self.seen += 1
-            if self.seen == self.step:
-                self.scope.cancel()
 
 
 def descriptors() -> int:
@@ -78,21 +58,16 @@ async def test_cancelled_at_every_step(work: Work, fresh: bool, figure: Figure) 
     async with our_server(echo_or_pour) as port:
         for step in range(_STEPS_MAX):
             before = tasks(), descriptors()
-            cancel = CancelAtStep(step)
+            cancel = CancelAtStep(step, every_task=True)
             with trio.fail_after(10):
                 async with open_channel(f"http://127.0.0.1:{port}", limits=limits) as channel:
                     if not fresh:
                         await channel.unary(ECHO, Asked())
-                    trio.lowlevel.add_instrument(cancel)
-                    try:
-                        cancel.begin()
-                        with cancel.scope:
-                            await work(channel)
-                    finally:
-                        trio.lowlevel.remove_instrument(cancel)
+                    with cancel.watch():
+                        await work(channel)
                     await channel.unary(ECHO, Asked(service="after"))
                 await settled(before)
-            if cancel.seen < step:
+            if not cancel.reached:
                 break
         else:
             raise AssertionError("it takes more steps than expected")

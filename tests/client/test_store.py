@@ -16,8 +16,8 @@ import lightningstor.client as ls
 from lightningstor.client import LightningStorClient, methods
 from lightningstor.client.channel import Method
 from lightningstor.rpc.gen import bucket_service_pb2, object_service_pb2
+from lightningstor.testing.steps import CancelAtStep
 from tests.client.conftest import Site
-from tests.client.test_cancellation import CancelAtStep
 from tests.conftest import Figure
 
 MIB = 1 << 20
@@ -266,19 +266,14 @@ async def test_an_upload_cancelled_at_every_step(site: Site, proof_full: bool, f
         bucket = await new_bucket(client)
         steps = 0
         for step in range(0, 2000, stride):
-            cancel = CancelAtStep(step)
-            trio.lowlevel.add_instrument(cancel)
-            try:
-                cancel.begin()
-                with trio.fail_after(20), cancel.scope:
-                    await client.upload(bucket, str(step), content, part_size=5 * MIB)
-            finally:
-                trio.lowlevel.remove_instrument(cancel)
+            cancel = CancelAtStep(step, every_task=True)
+            with trio.fail_after(20), cancel.watch():
+                await client.upload(bucket, str(step), content, part_size=5 * MIB)
             assert not await open_uploads(client, bucket)
             listed = await client.list_objects(ls.ListObjectsRequest(bucket=bucket))
             assert {one.size for one in listed.objects} <= {len(content)}
             steps += 1
-            if not cancel.scope.cancelled_caught and cancel.seen < step:
+            if not cancel.reached:
                 break
         else:
             raise AssertionError("it takes more steps than expected")

@@ -16,7 +16,8 @@ from lightningstor.chunks.digest import DigestPipeline
 from lightningstor.chunks.manager import open_chunk_manager
 from lightningstor.ports import World
 from lightningstor.testing.sim_disk import SimDisk
-from lightningstor.testing.sim_world import CancelAtStep, run_sim
+from lightningstor.testing.sim_world import run_sim
+from lightningstor.testing.steps import CancelAtStep
 from tests.contract.chunk_managers import KIB, MIB, Setup, content, cut, over_sim, put
 
 
@@ -26,7 +27,7 @@ def sweep_cancellation(scenario: Callable[[World, SimDisk, CancelAtStep], Awaita
     for seed in range(seeds):
         for step in itertools.count(1):
             disk, sweep = SimDisk(seed), CancelAtStep(step)
-            ended = run_sim(lambda world, d=disk, s=sweep: scenario(world, d, s), seed=seed, instruments=[sweep])
+            ended = run_sim(lambda world, d=disk, s=sweep: scenario(world, d, s), seed=seed)
             runs += 1
             assert disk.open_descriptors == []
             if not sweep.reached:

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from lightningstor.kv.api import Add, Applied, Kv, Outcome, Put, Txn
-from lightningstor.testing.sim_world import CancelAtStep
+from lightningstor.testing.steps import CancelAtStep
 from tests.contract.kv_stores import keys_of, put
 
 
@@ -26,12 +26,10 @@ async def test_cancelled_at_every_step(kv: Kv) -> None:
     for step in range(1, 50):
         sweep = CancelAtStep(step)
         outcome: Outcome | None = None
-        trio.lowlevel.add_instrument(sweep)
         with sweep.watch():
             await trio.lowlevel.checkpoint()
             value = b"%d" % step
             outcome = await kv.commit(Txn(puts=[Put(b"a", value), Put(b"b", value)], adds=[Add(b"n", 1)]))
-        trio.lowlevel.remove_instrument(sweep)
         rows = [row for row in await kv.get_many([b"a", b"b", b"n"]) if row is not None]
         happened = rows[0].revision != revision
         assert {row.revision for row in rows} == {rows[0].revision}

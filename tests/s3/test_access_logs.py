@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-import trio
 
 from lightningstor.s3.access_log import LOG_DELIVERY
-from lightningstor.testing.sim_world import CancelAtStep
+from lightningstor.testing.steps import CancelAtStep
 from tests.conftest import Figure
 from tests.s3.client import Client, md5_header
 from tests.s3.conftest import ALICE, BOB, Service, service_over
@@ -152,25 +151,21 @@ async def test_a_delivery_cancelled_at_every_step_loses_no_line(tmp_path: Path, 
     """Its lines are delivered, or they wait for the next one; never both, and what waits is counted right."""
     for step in range(1, 100):
         cancel = CancelAtStep(step)
-        trio.lowlevel.add_instrument(cancel)
-        try:
-            root = tmp_path / str(step)
-            root.mkdir()
-            async with disk_store(root) as store:
-                service = service_over(store)
-                client, logs = service.client(), service.app._endpoint.access_log
-                for name in ("source", "logs"):
-                    await client.put(f"/{name}")
-                await set_logging(client, "source", logging_to("logs"))
-                for number in range(20):  # more than lies inline: a chunk is written
-                    await client.put(f"/source/{number}", b"x")
-                with cancel.watch():
-                    await logs.deliver(everything=True)
-                lines = [line for _, told in await delivered(service, client) for line in told]
-                assert [line.split(" ")[8] for line in lines] == [str(number) for number in range(20)]
-                assert logs._size == 0
-        finally:
-            trio.lowlevel.remove_instrument(cancel)
+        root = tmp_path / str(step)
+        root.mkdir()
+        async with disk_store(root) as store:
+            service = service_over(store)
+            client, logs = service.client(), service.app._endpoint.access_log
+            for name in ("source", "logs"):
+                await client.put(f"/{name}")
+            await set_logging(client, "source", logging_to("logs"))
+            for number in range(20):  # more than lies inline: a chunk is written
+                await client.put(f"/source/{number}", b"x")
+            with cancel.watch():
+                await logs.deliver(everything=True)
+            lines = [line for _, told in await delivered(service, client) for line in told]
+            assert [line.split(" ")[8] for line in lines] == [str(number) for number in range(20)]
+            assert logs._size == 0
         if not cancel.reached:
             break
     figure(f"a delivery cancelled at {step} steps: no line lost, none twice")

@@ -9,13 +9,14 @@ import pytest
 import trio
 from attrs import define
 
+from lightningstor.testing.steps import CancelAtStep
 from tests.conftest import Figure
 from tests.s3.client import Body, Client
 from tests.s3.conftest import service_over
 from tests.s3.test_bodies import SIGNED, chunked_put, pieces_of
 from tests.store.conftest import disk_store
 from tests.store.content import random_bytes
-from tests.store.test_cancellation import CancelAtStep, check_nothing_left, open_descriptors
+from tests.store.test_cancellation import check_nothing_left, open_descriptors
 
 _STEPS_MAX = 1000
 _SHORT_STRIDE = 3
@@ -121,22 +122,16 @@ async def test_cancelled_at_every_step(name: str, tmp_path: Path, proof_full: bo
         await s3.put("/bucket")
         for step in range(0, _STEPS_MAX, 1 if proof_full else _SHORT_STRIDE):
             await s3.put("/bucket/key", OLD)
-            trial, cancel = Trial(s3), CancelAtStep(step)
+            trial, cancel = Trial(s3), CancelAtStep(step, every_task=True)
             await prepare(trial)
             before = trio.lowlevel.current_statistics().tasks_living, open_descriptors()
-            trio.lowlevel.add_instrument(cancel)
-            try:
-                cancel.begin()
-                with cancel.scope:
-                    await operate(trial)
-                cancel.running = False
-            finally:
-                trio.lowlevel.remove_instrument(cancel)
+            with cancel.watch() as scope:
+                await operate(trial)
             assert trio.lowlevel.current_statistics().tasks_living <= before[0]
             assert open_descriptors() <= before[1]
-            counts["cancelled" if cancel.scope.cancelled_caught else "finished"] += 1
+            counts["cancelled" if scope.cancelled_caught else "finished"] += 1
             await check_nothing_left(store, allowed)
-            if cancel.seen < step:
+            if not cancel.reached:
                 break
         else:
             raise AssertionError("it takes more steps than expected")

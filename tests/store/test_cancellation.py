@@ -17,6 +17,7 @@ from lightningstor.store.api import CompletePart, ObjectDraft, UploadDraft, Writ
 from lightningstor.store.copy import Source
 from lightningstor.store.fsck import fsck
 from lightningstor.store.store import Store
+from lightningstor.testing.steps import CancelAtStep
 from tests.conftest import Figure
 from tests.store.conftest import disk_store, memory_store
 from tests.store.content import OWNER, BytesBody, make_bucket, put, random_bytes, read
@@ -25,32 +26,6 @@ _STEPS_MAX = 600
 _SHORT_STRIDE = 3
 SMALL, LARGE = b"small", random_bytes(2_500_000)
 OLD = b"the old object"
-
-
-class CancelAtStep(trio.abc.Instrument):
-    """Cancels a scope at the n-th step that any task takes while the operation runs; 0: before it begins."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self.seen = 0
-        self.running = False
-        self.scope = trio.CancelScope()
-        self.cancelled = trio.Event()
-
-    def begin(self) -> None:
-        self.running = True
-        if not self.step:
-            self._cancel()
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.running:
-            self.seen += 1
-            if self.seen == self.step:
-                self._cancel()
-
-    def _cancel(self) -> None:
-        self.scope.cancel()
-        self.cancelled.set()
 
 
 @define
@@ -189,10 +164,10 @@ def test_cancelled_at_every_step(name: str, kind: str, tmp_path: Path, proof_ful
     prepare, operate, allowed = OPERATIONS[name]
     counts = {"cancelled": 0, "finished": 0}
     for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
-        instrument = CancelAtStep(step)
+        cancel = CancelAtStep(step, every_task=True)
         root = tmp_path / str(step)
 
-        async def trial(instrument: CancelAtStep = instrument, root: Path = root) -> bool:
+        async def trial(cancel: CancelAtStep = cancel, root: Path = root) -> bool:
             async with opened(kind, root) as store:
                 await make_bucket(store)
                 await make_bucket(store, "empty")
@@ -200,20 +175,16 @@ def test_cancelled_at_every_step(name: str, kind: str, tmp_path: Path, proof_ful
                 state = Trial(store)
                 await prepare(state)
                 descriptors = open_descriptors()
-                instrument.begin()
-                with instrument.scope:
+                with cancel.watch() as scope:
                     await operate(state)
-                instrument.running = False
-                cancelled = instrument.scope.cancelled_caught
                 await check_nothing_left(store, allowed)
                 assert open_descriptors() <= descriptors + 1
-                return cancelled
+                return scope.cancelled_caught
 
         if kind == "disk":
             root.mkdir()
-        cancelled = trio.run(trial, instruments=[instrument])
-        counts["cancelled" if cancelled else "finished"] += 1
-        if instrument.seen < step:
+        counts["cancelled" if trio.run(trial) else "finished"] += 1
+        if not cancel.reached:
             break
     figure(f"{name} on {kind}: {step} steps, {counts}")
     assert counts["cancelled"] > 0
@@ -229,10 +200,10 @@ def test_a_completion_given_up_at_every_step(
     """What comes upon its upload while it is still being cancelled waits for its end, and is not refused."""
     counts = {"undone": 0, "completed": 0}
     for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
-        instrument = CancelAtStep(step)
+        cancel = CancelAtStep(step, every_task=True)
         root = tmp_path / str(step)
 
-        async def trial(instrument: CancelAtStep = instrument, root: Path = root) -> bool:
+        async def trial(cancel: CancelAtStep = cancel, root: Path = root) -> bool:
             async with opened(kind, root) as store:
                 await make_bucket(store)
                 await put(store, "key", OLD)
@@ -240,15 +211,13 @@ def test_a_completion_given_up_at_every_step(
                 await prepare_upload(state)
 
                 async def give_up() -> None:
-                    with instrument.scope:
+                    with cancel.watch():
                         await do_complete(state)
-                    instrument.cancelled.set()  # it was done before that step
+                    cancel.cancelled.set()  # it was done before that step
 
                 async with trio.open_nursery() as nursery:
-                    instrument.begin()
                     nursery.start_soon(give_up)
-                    await instrument.cancelled.wait()
-                    instrument.running = False
+                    await cancel.cancelled.wait()
                     try:
                         await follow(state)
                         undone = True
@@ -261,8 +230,8 @@ def test_a_completion_given_up_at_every_step(
 
         if kind == "disk":
             root.mkdir()
-        counts["undone" if trio.run(trial, instruments=[instrument]) else "completed"] += 1
-        if instrument.seen < step:
+        counts["undone" if trio.run(trial) else "completed"] += 1
+        if not cancel.reached:
             break
     figure(f"completion given up, then {name}, on {kind}: {counts}")
     assert counts["undone"] > 0
