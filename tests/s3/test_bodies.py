@@ -161,28 +161,34 @@ async def test_tiny_chunks_let_others_have_their_turn(s3: Client) -> None:
     data = (NEW * 2)[:160_000]
     crc = b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
     headers, body = chunked_put(s3, UNSIGNED_TRAILER, data=data, chunk=1, trailer=crc)
-    longest = 0.0
 
-    async def watch() -> None:
-        nonlocal longest
-        while True:
-            last = time.thread_time()
-            try:
-                await trio.lowlevel.checkpoint()
-            finally:
-                longest = max(longest, time.thread_time() - last)
+    async def longest_turn() -> float:
+        """The part of all the time that others waited for in one go."""
+        longest = 0.0
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch)
-        started = time.thread_time()
-        answer = await s3.raw("PUT", "/bucket/key", "", headers, Body(pieces_of(body, 1 << 20)))
-        taken = time.thread_time() - started
-        nursery.cancel_scope.cancel()
-    assert answer.status == 200, answer.body
-    print(
-        f"of {1e3 * taken:.0f} ms for 160,000 chunks of a byte, others waited {1e3 * longest:.0f} ms at most in one go"
-    )
-    assert longest < taken / 4
+        async def watch(task_status: trio.TaskStatus[None]) -> None:
+            nonlocal longest
+            task_status.started()
+            while True:
+                last = time.thread_time()
+                try:
+                    await trio.lowlevel.checkpoint()
+                finally:
+                    longest = max(longest, time.thread_time() - last)
+
+        async with trio.open_nursery() as nursery:
+            await nursery.start(watch)
+            started = time.thread_time()
+            answer = await s3.raw("PUT", "/bucket/key", "", headers, Body(pieces_of(body, 1 << 20)))
+            taken = time.thread_time() - started
+            nursery.cancel_scope.cancel()
+        assert answer.status == 200, answer.body
+        return longest / taken
+
+    # The least of several: Python's collector has turns of its own.
+    least = min([await longest_turn() for _ in range(3)])
+    print(f"of the time for 160,000 chunks of a byte, others waited {least:.1%} at most in one go")
+    assert least < 0.25
 
 
 async def test_the_objects_own_encoding_is_kept(s3: Client) -> None:
