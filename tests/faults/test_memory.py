@@ -17,6 +17,7 @@ from tests.conftest import Figure, StartDaemon
 from tests.harness.daemon import RunningDaemon
 from tests.harness.raw_s3 import begin, connect, metric, peak_memory_mib, presigned
 from tests.harness.signed_http import SignedHttp
+from tests.harness.timing import least_of
 
 MIB = 1 << 20
 PIECE = bytes(range(256)) * 4096
@@ -168,13 +169,14 @@ def test_idle_connections_of_a_daemon(launch_daemon: StartDaemon, proof_full: bo
             idle = stack.enter_context(connect(daemon))
             idle.sendall(head)
             assert idle.recv(12) == b"HTTP/1.1 200"
-        after_ms = min(p99_ms(daemon, client) for _ in range(3))
+        limit_ms = 2 * before_ms + 1
+        after_ms = least_of(lambda: p99_ms(daemon, client), limit_ms)
         each_kib = (resident_mib(daemon) - before_mib) * 1024 / count
     figure(
         f"{count} idle connections: {each_kib:.1f} KiB each, p99 of a signed GET {before_ms:.2f} → {after_ms:.2f} ms"
     )
     assert each_kib * 10_000 <= 300 * 1024
-    assert after_ms <= 2 * before_ms + 1
+    assert after_ms <= limit_ms
 
 
 def p99_ms(daemon: RunningDaemon, client: socket.socket, requests: int = 500) -> float:
