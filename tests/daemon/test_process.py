@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.daemon import REPOSITORY, RunningDaemon
+from tests.harness.slowness import slowness
 
 Launch = Callable[..., RunningDaemon]
 NO_ROOT = {"LIGHTNINGSTOR_ROOT_ACCESS_KEY": "", "LIGHTNINGSTOR_ROOT_SECRET_KEY": ""}
@@ -206,17 +207,6 @@ def test_help_and_version() -> None:
     for flag in [*flags, "--data-dir", "--admin-addr", "--dev", "--bucket", "--ready-file"]:
         assert flag in output.replace(" PATH,", ",").replace(" LEVEL,", ",")
     assert run("-V") == (0, "lightningstor-server 0.1.0\n")
-
-
-TRIO_IMPORT_S = 0.14
-"""How long a Python that imports Trio takes on an idle machine of the kind that the limits were set on."""
-
-
-def slowness() -> float:
-    """How many times slower than idle the machine is now; at least 1. Other work on it must not fail a test."""
-    started = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import trio"], check=True, timeout=30)
-    return max(1.0, (time.monotonic() - started) / TRIO_IMPORT_S)
 
 
 def test_second_daemon_ends_within_a_second(launch_daemon: Launch, figure: Callable[[str], None]) -> None:

@@ -30,9 +30,9 @@ form; `make proof` runs those of this page in full, prints the figure of each an
 long that took. Alone: `python -m pytest --proof-full TEST`, with a name from below. A test without a longer form is
 the same in both.
 
-"Held" is what the line promises. "In part" says what no test here shows. Of the numbers, 3 (a start with 1,000,000
-objects), 8 (a scrub that finds planted faults), 9 (500 crashes in collection), 12 (a backup while writing), 13 (random
-operations with crashes) and 14 (linearizability under 100,000 operations) are not here: nothing holds them yet.
+"Held" is what the line promises. "In part" says what no test here shows. Of the numbers, 8 (a scrub that finds
+planted faults), 12 (a backup while writing), 13 (random operations with crashes) and 14 (linearizability under 100,000
+operations) are not here: nothing holds them yet.
 """
 
 

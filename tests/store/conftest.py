@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lightningstor.chunks.disk import Disk
 from lightningstor.chunks.local import open_local_chunks
 from lightningstor.chunks.manager import open_chunk_manager
 from lightningstor.chunks.memory import MemoryChunkStore
@@ -33,12 +34,14 @@ async def memory_store(limits: StoreLimits = SMALL_LIMITS, *, scoped_names: bool
 
 
 @asynccontextmanager
-async def disk_store(root: Path, limits: StoreLimits = SMALL_LIMITS) -> AsyncIterator[Store]:
+async def disk_store(
+    root: Path, limits: StoreLimits = SMALL_LIMITS, *, disk: Disk | None = None, vfs: str | None = None
+) -> AsyncIterator[Store]:
     """A durable store in `root`; opening it again finds what was there."""
     world = World()
     async with (
-        open_sqlite_kv(root / "metadata.db", world) as kv,
-        open_local_chunks(root / "chunks", world) as local,
+        open_sqlite_kv(root / "metadata.db", world, vfs=vfs) as kv,
+        open_local_chunks(root / "chunks", world, disk=disk) as local,
         open_chunk_manager(local, world=world, chunk_size=1 << 20) as chunks,
         open_store(kv, chunks, world, limits) as store,
     ):
