@@ -124,7 +124,8 @@ class Aftermath:
     async def _check_parts(self, store: Store, upload: OpenUpload) -> None:
         listing = await store.uploads.list_parts(upload.bucket, upload.key, upload.upload_id, limit=10_000)
         found = {part.number: (part.size, part.etag) for part in listing.parts}
-        assert found == {number: (len(data), md5(data)) for number, data in upload.parts.items()}
+        expected = {number: (len(data), md5(data)) for number, data in upload.parts.items()}
+        assert found == expected, f"{upload.bucket}/{upload.key} has parts {found}, not {expected}"
         self.checked += len(found)
 
     async def _check_busy(self, store: Store) -> None:
@@ -155,16 +156,18 @@ class Aftermath:
 
     async def _check_clean(self, store: Store, root: Path) -> None:
         """Nothing is left to collect, the chunk files are those referred to, and the counters are right."""
-        assert await store.collector.run() == 0
-        assert await store.scrubber.remove_orphans() == 0
-        assert await fsck(store.ctx, repair=False) == []
+        freed, removed = await store.collector.run(), await store.scrubber.remove_orphans()
+        assert (freed, removed) == (0, 0), f"a second cycle frees {freed} entries and removes {removed} orphans"
+        findings = await fsck(store.ctx, repair=False)
+        assert findings == [], [str(finding) for finding in findings]
         there = {path.name for path in (root / "chunks").rglob("*") if path.is_file()}
         references = References(store.ctx.kv, there)
         await references.read()
-        assert references.losses == []
-        assert there == references.chunks
+        assert references.losses == [], references.losses
+        assert there == references.chunks, f"files {there - references.chunks}, missing {references.chunks - there}"
         async with store.ctx.kv.snapshot() as snapshot:
-            assert differences(await counters(snapshot), await recount(snapshot)) == []
+            wrong = differences(await counters(snapshot), await recount(snapshot))
+        assert wrong == [], wrong
 
 
 async def _is_open(store: Store, upload: OpenUpload) -> bool:

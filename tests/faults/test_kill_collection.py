@@ -156,4 +156,5 @@ async def test_recovery_killed(phase: str, crashes: Crashes, proof_full: bool, f
         f"{tally[phase]} kills in {phase}, {tally['recovery']} in the recovery from them at {counts['step']} steps "
         f"and {counts['file']} calls: {checked(tally)}"
     )
+    assert tally[phase] >= (70 if proof_full else 1)
     assert tally["recovery"] >= (45 if proof_full else 1)
