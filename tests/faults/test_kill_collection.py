@@ -37,7 +37,7 @@ class Crash:
     """Where the script is killed, and where, if at all, the recovery from that.
 
     Args:
-        variant: 0 to 3, see `Aftermath.late` and `every_part`.
+        variant: its two lowest bits are `late` and `every_part` of `Aftermath`.
     """
 
     phase: str
