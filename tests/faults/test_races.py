@@ -13,33 +13,13 @@ import pytest
 from tests.conftest import Figure, StartDaemon
 from tests.harness.daemon import RunningDaemon
 from tests.harness.signed_http import SignedHttp
+from tests.harness.threads import run_threads
 
 pytestmark = pytest.mark.proof
 
 
 def client_of(daemon: RunningDaemon) -> SignedHttp:
     return SignedHttp(daemon.addresses["s3"], daemon.access_key, daemon.secret_key)
-
-
-def run_threads(count: int, work: object) -> None:
-    """Run `work(number)` in as many threads, all let go at once; what one raises is raised here."""
-    barrier = threading.Barrier(count)
-    errors: list[BaseException] = []
-
-    def run(number: int) -> None:
-        try:
-            barrier.wait()
-            work(number)  # type: ignore[operator]
-        except BaseException as error:  # carried to the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 @pytest.mark.parametrize("size", [10, 300_000])
