@@ -31,8 +31,7 @@ long that took. Alone: `python -m pytest --proof-full TEST`, with a name from be
 the same in both.
 
 "Held" is what the line promises. "In part" says what no test here shows. Of the numbers, 8 (a scrub that finds
-planted faults), 12 (a backup while writing) and 13 (random operations with crashes) are not here: nothing holds them
-yet.
+planted faults) and 12 (a backup while writing) are not here: nothing holds them yet.
 """
 
 
