@@ -29,7 +29,7 @@ from tests.harness.s3_model import ENABLED, SUSPENDED, S3Model
 from tests.harness.s3_reads import Reads
 from tests.harness.signed_http import Answer, SignedHttp
 
-_SHORT_SEED, _SHORT_RUNS = 14, 5
+_SHORT_SEED, _SHORT_RUNS = 28, 6
 _INLINE_BYTES = 4096
 _CONFIG = f"""
 [storage]
@@ -73,7 +73,7 @@ CHANGES = several(
     {
         "put": (8, (_key, _size, _extras, _condition)),
         "delete": (3, (_key,)),
-        "delete_version": (2, (_key, _index)),
+        "delete_version": (5, (_key, st.sampled_from([0, 0, 1, 2, 3]))),
         "delete_many": (2, (_items,)),
         "copy": (4, (_key, _index_or_none, _key, st.booleans(), _extras, _condition)),
         "tag": (2, (_key, _index_or_none, _extras)),

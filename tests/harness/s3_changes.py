@@ -122,7 +122,7 @@ class Changes:
         if version.draft is None:
             return change.refused(*((404, "NoSuchKey") if version_id is None else (400, "InvalidRequest")))
         old = version.draft
-        in_place = source == key and index is None and (not self.model.versioning or self._null_is_replaced(key))
+        in_place = source == key and version_id is None and (not self.model.versioning or self._null_is_replaced(key))
         # CopyObject: "The ETag reflects only changes to the contents of an object, not its metadata."
         etag = old.etag if in_place else old.content.md5
         draft = Draft(old.content, new.metadata if replace else old.metadata, old.tags, etag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote
 
@@ -51,7 +52,7 @@ class SignedHttp:
     def request(
         self, method: str, path: str, body: bytes = b"", query: str = "", headers: dict[str, str] | None = None
     ) -> Answer:
-        """Send one request and read its whole answer.
+        """Send one request and read its whole answer, also one that comes before the body was taken.
 
         Raises:
             OSError, HTTPException: the connection broke; what became of the request is unknown.
@@ -61,7 +62,9 @@ class SignedHttp:
         if self._connection is None:
             self._connection = HTTPConnection(self.host, timeout=self.timeout_s)
         try:
-            self._connection.request(method, target, body or None, signed)
+            # Who refuses a large body answers and closes, so that sending fails while the answer is there to be read.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._connection.request(method, target, body or None, signed)
             answer = self._connection.getresponse()
             return Answer(answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()})
         except (OSError, HTTPException):
