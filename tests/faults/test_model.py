@@ -29,7 +29,7 @@ from tests.harness.s3_model import ENABLED, SUSPENDED, S3Model
 from tests.harness.s3_reads import Reads
 from tests.harness.signed_http import Answer, SignedHttp
 
-_SHORT_SEED, _SHORT_RUNS = 28, 6
+_SHORT_SEED, _SHORT_RUNS = 24, 6
 _INLINE_BYTES = 4096
 _CONFIG = f"""
 [storage]
