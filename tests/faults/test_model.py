@@ -29,7 +29,7 @@ from tests.harness.s3_model import ENABLED, SUSPENDED, S3Model
 from tests.harness.s3_reads import Reads
 from tests.harness.signed_http import Answer, SignedHttp
 
-_SHORT_SEED, _SHORT_RUNS = 24, 6
+_SHORT_SEED, _SHORT_RUNS = 52, 5
 _INLINE_BYTES = 4096
 _CONFIG = f"""
 [storage]
@@ -76,6 +76,7 @@ CHANGES = several(
         "delete_version": (5, (_key, st.sampled_from([0, 0, 1, 2, 3]))),
         "delete_many": (2, (_items,)),
         "copy": (4, (_key, _index_or_none, _key, st.booleans(), _extras, _condition)),
+        "renew": (3, (_key, _extras, _condition)),
         "tag": (2, (_key, _index_or_none, _extras)),
         "version": (3, (st.sampled_from([ENABLED, SUSPENDED]),)),
         "begin": (3, (_key, _extras)),

@@ -129,6 +129,10 @@ class Changes:
         change = evolve(change, effects=(partial(_put, key, draft),), etag=etag)
         return self._conditional(change, condition)
 
+    def renew(self, key: str, extras: int, condition: str) -> Change:
+        """A copy onto itself, with other metadata."""
+        return self.copy(key, None, key, True, extras, condition)
+
     def tag(self, key: str, index: int | None, extras: int) -> Change:
         version_id = None if index is None else self.model.version_id(key, index)
         tags = self._draft(extras, Content()).tags
