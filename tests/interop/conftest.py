@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,6 @@ from tests.harness.certificates import CertificateAuthority
 from tests.harness.daemon import start_daemon
 from tests.harness.outputs import DaemonOutputs
 from tests.interop.clients_table import CLIENTS, Client
-from tests.interop.environments import BuildFailed
 from tests.interop.keys import LISTED, OWN, encoded
 from tests.interop.matrix import render, summary
 from tests.interop.runs import Endpoint, Run, bucket_name, run_driver
@@ -34,22 +30,6 @@ SEEDED = "seeded"
 REGION = "us-east-1"
 MATRIX = Path(__file__).resolve().parents[2] / "docs" / "interop-matrix.md"
 _RUNS = pytest.StashKey[dict[tuple[str, str], Run]]()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to make the clients' environments: the tests that come before leave a part of the machine unused."""
-    clients = dict.fromkeys(client for client, _ in _asked_for(session.items))
-    if clients and not session.config.option.collectonly:
-        threading.Thread(target=_make_environments, args=(clients,), daemon=True).start()
-
-
-def _make_environments(clients: Iterable[Client]) -> None:
-    if sys.platform == "linux":  # of this thread, and of what it starts; elsewhere of the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    for client in clients:
-        if not client.missing():
-            with suppress(BuildFailed):  # the client's own run says it
-                client.command()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
