@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote
 
@@ -62,9 +61,12 @@ class SignedHttp:
         if self._connection is None:
             self._connection = HTTPConnection(self.host, timeout=self.timeout_s)
         try:
-            # Who refuses a large body answers and closes, so that sending fails while the answer is there to be read.
-            with suppress(BrokenPipeError, ConnectionResetError):
+            try:
                 self._connection.request(method, target, body or None, signed)
+            except (BrokenPipeError, ConnectionResetError):
+                # Who refuses a large body answers and closes: the answer is there to be read, if there is a connection.
+                if self._connection.sock is None:
+                    raise
             answer = self._connection.getresponse()
             return Answer(answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()})
         except (OSError, HTTPException):
