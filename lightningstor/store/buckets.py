@@ -218,7 +218,7 @@ class Buckets:
             located = await self.catalog.locate(name)
             if not is_deleting(ctx, located.bucket):
                 marked = replace(located.bucket, deleting_boot=ctx.boot)
-                # From the mark to the end nothing may stop us: a mark that stayed would hold up every writer.
+                # Not to be cancelled from the mark to the end: the record is not left with a mark, void as it would be.
                 with trio.CancelScope(shield=True), ctx.marked.holding(located.bucket.bucket_id):
                     outcome = await commit(
                         ctx.kv,

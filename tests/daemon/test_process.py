@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.daemon import REPOSITORY, RunningDaemon
-from tests.harness.slowness import slowness
+from tests.harness.timing import slowness
 
 Launch = Callable[..., RunningDaemon]
 NO_ROOT = {"LIGHTNINGSTOR_ROOT_ACCESS_KEY": "", "LIGHTNINGSTOR_ROOT_SECRET_KEY": ""}

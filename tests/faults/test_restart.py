@@ -28,7 +28,7 @@ from lightningstor.store.sources import BytesSource
 from tests.conftest import Figure, StartDaemon
 from tests.harness.daemon import RunningDaemon
 from tests.harness.signed_http import SignedHttp
-from tests.harness.slowness import slowness
+from tests.harness.timing import slowness
 
 pytestmark = pytest.mark.proof
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -138,10 +139,11 @@ async def referenced_chunks(store: Store) -> set[str]:
 
 
 async def check_nothing_left(store: Store, allowed: set[bytes | None]) -> None:
-    """The key holds an allowed state whole, all bytes are referred to and counted, and no lock or pin is held."""
+    """The key holds an allowed state whole, all bytes are referred to and counted, and no lock, pin or mark is held."""
     assert await current(store) in allowed
     assert len(store.ctx.latches) == 0
     assert len(store.ctx.pins) == 0
+    assert len(store.ctx.marked) == 0
     await put(store, "another", b"the store goes on")
     await store.buckets.set_tags("bucket", {"still": "writable"})
     await store.collector.run()
@@ -156,83 +158,83 @@ async def opened(kind: str, root: Path) -> AsyncIterator[Store]:
         yield store
 
 
+def at_every_step(
+    kind: str, folder: Path, proof_full: bool, trial: Callable[[CancelAtStep, Path], Awaitable[str]]
+) -> Counter[str]:
+    """Run the trial with each step in turn, each in a directory of its own; how often it ended in which way."""
+    ends: Counter[str] = Counter()
+    for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
+        cancel = CancelAtStep(step, every_task=True)
+        root = folder / str(step)
+        root.mkdir()
+        ends[trio.run(trial, cancel, root)] += 1
+        if not cancel.reached:
+            break
+    return ends
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_cancelled_at_every_step(name: str, kind: str, tmp_path: Path, proof_full: bool, figure: Figure) -> None:
     """Whatever step the cancellation meets, what is left is one of the two states, and nothing besides."""
     prepare, operate, allowed = OPERATIONS[name]
-    counts = {"cancelled": 0, "finished": 0}
-    for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
-        cancel = CancelAtStep(step, every_task=True)
-        root = tmp_path / str(step)
 
-        async def trial(cancel: CancelAtStep = cancel, root: Path = root) -> bool:
-            async with opened(kind, root) as store:
-                await make_bucket(store)
-                await make_bucket(store, "empty")
-                await put(store, "key", OLD)
-                state = Trial(store)
-                await prepare(state)
-                descriptors = open_descriptors()
-                with cancel.watch() as scope:
-                    await operate(state)
-                await check_nothing_left(store, allowed)
-                assert open_descriptors() <= descriptors + 1
-                return scope.cancelled_caught
+    async def trial(cancel: CancelAtStep, root: Path) -> str:
+        async with opened(kind, root) as store:
+            await make_bucket(store)
+            await make_bucket(store, "empty")
+            await put(store, "key", OLD)
+            state = Trial(store)
+            await prepare(state)
+            descriptors = open_descriptors()
+            with cancel.watch() as scope:
+                await operate(state)
+            await check_nothing_left(store, allowed)
+            assert open_descriptors() <= descriptors + 1
+            return "cancelled" if scope.cancelled_caught else "finished"
 
-        if kind == "disk":
-            root.mkdir()
-        counts["cancelled" if trio.run(trial) else "finished"] += 1
-        if not cancel.reached:
-            break
-    figure(f"{name} on {kind}: {step} steps, {counts}")
-    assert counts["cancelled"] > 0
-    assert counts["finished"] > 0
+    ends = at_every_step(kind, tmp_path, proof_full, trial)
+    figure(f"{name} on {kind}: {dict(ends)}")
+    assert ends["cancelled"]
+    assert ends["finished"]
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-@pytest.mark.parametrize(("name", "follow"), [("abort", do_abort), ("put part", do_put_part)])
+@pytest.mark.parametrize("name", ["abort", "put part"])
 def test_a_completion_given_up_at_every_step(
-    name: str, follow: Prepare, kind: str, tmp_path: Path, proof_full: bool, figure: Figure
+    name: str, kind: str, tmp_path: Path, proof_full: bool, figure: Figure
 ) -> None:
     """What comes upon its upload while it is still being cancelled waits for its end, and is not refused."""
-    counts = {"undone": 0, "completed": 0}
-    for step in range(0, _STEPS_MAX, 1 if proof_full or kind == "memory" else _SHORT_STRIDE):
-        cancel = CancelAtStep(step, every_task=True)
-        root = tmp_path / str(step)
+    prepare, follow, _ = OPERATIONS[name]
 
-        async def trial(cancel: CancelAtStep = cancel, root: Path = root) -> bool:
-            async with opened(kind, root) as store:
-                await make_bucket(store)
-                await put(store, "key", OLD)
-                state = Trial(store)
-                await prepare_upload(state)
+    async def trial(cancel: CancelAtStep, root: Path) -> str:
+        async with opened(kind, root) as store:
+            await make_bucket(store)
+            await put(store, "key", OLD)
+            state = Trial(store)
+            await prepare(state)
 
-                async def give_up() -> None:
-                    with cancel.watch():
-                        await do_complete(state)
-                    cancel.cancelled.set()  # it was done before that step
+            async def give_up() -> None:
+                with cancel.watch():
+                    await do_complete(state)
+                cancel.cancelled.set()  # it was done before that step
 
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(give_up)
-                    await cancel.cancelled.wait()
-                    try:
-                        await follow(state)
-                        undone = True
-                    except NoSuchUpload:
-                        undone = False
-                still_open = (await store.listings.uploads("bucket", limit=10)).uploads
-                assert bool(still_open) == (undone and name != "abort")
-                await check_nothing_left(store, {OLD} if undone else {LARGE})
-                return undone
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(give_up)
+                await cancel.cancelled.wait()
+                try:
+                    await follow(state)
+                    undone = True
+                except NoSuchUpload:
+                    undone = False
+            still_open = (await store.listings.uploads("bucket", limit=10)).uploads
+            assert bool(still_open) == (undone and name != "abort")
+            await check_nothing_left(store, {OLD} if undone else {LARGE})
+            return "undone" if undone else "completed"
 
-        if kind == "disk":
-            root.mkdir()
-        counts["undone" if trio.run(trial) else "completed"] += 1
-        if not cancel.reached:
-            break
-    figure(f"completion given up, then {name}, on {kind}: {counts}")
-    assert counts["undone"] > 0
-    assert counts["completed"] > 0
+    ends = at_every_step(kind, tmp_path, proof_full, trial)
+    figure(f"completion given up, then {name}, on {kind}: {dict(ends)}")
+    assert ends["undone"]
+    assert ends["completed"]
